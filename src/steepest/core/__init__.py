@@ -1,0 +1,1 @@
+"""The ground floor: errors, names, trees, randomness. Imports nothing of steepest."""
