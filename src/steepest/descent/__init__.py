@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""The loop, the engine it drives, and those who watch."""

@@ -1,0 +1,272 @@
+"""Fitted: a trained model that reads tables, and can be saved and loaded."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from steepest.api.table_data import Rows, encode_rows
+from steepest.core.errors import DataError, UsageError
+from steepest.core.files import read_json, sha256, write_atomic, write_json
+from steepest.data.features import Features
+from steepest.data.reading import read_table
+from steepest.data.target import Target
+from steepest.problems.losses import Loss, get_loss
+from steepest.problems.metrics import baseline, score
+from steepest.problems.models import (
+    Model,
+    get_model,
+    leaves_by_name,
+    model_from_json,
+    replace_leaves,
+)
+from steepest.problems.objectives import TableObjective
+from steepest.records.folder import RUN, load_run, save_run
+from steepest.records.run import Run
+
+SCHEMA = "steepest.model/1"
+MODEL = "model.json"
+CHUNK = 16_384
+"""Rows predicted at a time."""
+HEADLINE = {"regression": "r2", "binary": "roc_auc", "multiclass": "accuracy"}
+
+
+@dataclass(repr=False)
+class Fitted:
+    """A trained model with all it needs to read a table as its user wrote it.
+
+    Args:
+        features: how columns become numbers.
+        target: what is predicted, and how numbers become its values.
+        model: the recipe.
+        loss: what it was trained on.
+        params: the trained numbers.
+        stats: what the model measured (running averages of batch norm).
+        metrics: {"validation" or "training": metrics, "baseline": the same metrics of
+            the trivial prediction}.
+        run: the descent that trained it.
+    """
+
+    features: Features
+    target: Target
+    model: Model
+    loss: Loss
+    params: Any
+    stats: Any
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    run: Run | None = None
+
+    def predict(self, data: Any) -> np.ndarray[Any, Any]:
+        """Predictions in the units of the target, or labels.
+
+        Args:
+            data: any table that `fit` takes; the target column may be absent, order
+                and extra columns do not matter.
+
+        Returns:
+            (n,) numbers, or labels of the target's own type.
+
+        Raises:
+            DataError: a column is missing or holds what it should not.
+        """
+        return self._read(self.raw(self.features.encode(read_table(data))))
+
+    def predict_proba(self, data: Any) -> np.ndarray[Any, Any]:
+        """Probabilities of the classes: (n, k), columns in the order of target.classes.
+
+        Raises:
+            UsageError: the target is a number.
+            DataError: as `predict`.
+        """
+        if not self.target.classes:
+            raise UsageError("predict_proba: needs classes; the task is regression.")
+        readable = self.readable(self.raw(self.features.encode(read_table(data))))
+        if readable.ndim == 1:
+            return np.stack([1 - readable, readable], axis=1)
+        return readable
+
+    def evaluate(self, data: Any) -> dict[str, float]:
+        """The metrics on another table that has the target.
+
+        Raises:
+            DataError: as `predict`, or a target that does not fit.
+        """
+        return self._score(encode_rows(data, self.features, self.target))
+
+    def raw(self, inputs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """What the model returns for encoded rows: (n,) or (n, k)."""
+        objective = TableObjective(self.model, self.loss)
+        size = min(CHUNK, len(inputs))
+        parts = []
+        for start in range(0, len(inputs), size):
+            part = inputs[start : start + size]
+            short = size - len(part)  # filled up, so that one program serves all
+            rows = np.concatenate([part, np.repeat(part[:1], short, axis=0)])
+            out = _predict(objective, self.params, self.stats, jnp.asarray(rows))
+            parts.append(np.asarray(out)[: len(part)])
+        return np.concatenate(parts)
+
+    def readable(self, raw: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Raw predictions as means or probabilities, still in the encoded target."""
+        link = self.loss.link
+        if self.target.classes and self.loss.target_rule is None:
+            # a loss of the user's own: its predictions are taken for scores
+            link = jax.nn.sigmoid if raw.ndim == 1 else jax.nn.softmax
+        return np.asarray(link(raw), np.float64)
+
+    def judge(self, train: Rows, validation: Rows | None) -> None:
+        """Fill in the metrics: on validation rows, or on training rows without any."""
+        rows = train if validation is None else validation
+        classes = len(self.target.classes) or None
+        trivial = baseline(
+            self.target.task, train.target, n_classes=classes, weights=train.weight
+        )
+        self.metrics = {
+            "training" if validation is None else "validation": self._score(rows),
+            "baseline": self._score(rows, trivial(len(rows.target))),
+        }
+
+    def sentence(self) -> str:
+        """The metric that says most, beside the baseline's."""
+        where, scores = next(iter(self.metrics.items()))
+        name = HEADLINE[self.target.task]
+        if name not in scores:
+            name = next(iter(scores))
+        trivial = self.metrics["baseline"].get(name)
+        beside = "" if trivial is None else f" (baseline {round(trivial, 3) + 0.0:.3f})"
+        label = name.replace("_", " ").upper() if name != "accuracy" else name
+        return f"{label} {scores[name]:.3f}{beside} on {where} rows."
+
+    def save(self, path: str | Path) -> Path:
+        """Write the model, and its run, to a folder; a crash leaves the old or the new.
+
+        Raises:
+            DataError: the folder cannot be written.
+        """
+        folder = Path(path).expanduser()
+        arrays = {"params": self.params, "stats": self.stats}
+        weights = _to_bytes(arrays)
+        digest = sha256(weights)
+        name = f"weights-{digest[:12]}.safetensors"
+        write_atomic(folder / name, weights)
+        content = {
+            "schema": SCHEMA,
+            "features": self.features.to_json(),
+            "target": self.target.to_json(),
+            "model": self.model.to_json(),
+            "loss": str(self.loss),
+            "metrics": self.metrics,
+            "weights": {"file": name, "sha256": digest},
+        }
+        write_json(folder / MODEL, content)
+        for old in folder.glob("weights-*.safetensors"):
+            if old.name != name:
+                old.unlink()
+        if self.run is not None:
+            save_run(self.run, folder)
+        return folder
+
+    def to_json(self) -> dict[str, Any]:
+        """The run as plain data, with "metrics" and "model"."""
+        run = {} if self.run is None else self.run.to_json(trace=False)
+        return {**run, "metrics": self.metrics, "model": self.model.to_json()}
+
+    def __repr__(self) -> str:
+        """A few lines a person can read."""
+        lines = [] if self.run is None else [self.run.verdict.headline]
+        for where, scores in self.metrics.items():
+            numbers = "  ".join(f"{k} {v:.4g}" for k, v in scores.items())
+            lines.append(f"  {where:<11}{numbers}")
+        return "\n".join(lines)
+
+    def _score(self, rows: Rows, prediction: Any = None) -> dict[str, float]:
+        if prediction is None:
+            prediction = self.readable(self.raw(rows.inputs))
+        truth = rows.target
+        if not self.target.classes:
+            prediction = self.target.decode(prediction)
+            truth = self.target.decode(truth)
+        return score(self.target.task, prediction, truth, weights=rows.weight)
+
+    def _read(self, raw: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        readable = self.readable(raw)
+        if not self.target.classes:
+            return self.target.decode(readable)
+        likeliest = readable > 0.5 if readable.ndim == 1 else readable.argmax(axis=1)
+        return self.target.decode(likeliest)
+
+
+def load(path: str | Path, *, model: Any = None, loss: Any = None) -> Fitted:
+    """A model that `fit(save=...)` or `Fitted.save` wrote.
+
+    Args:
+        path: the folder.
+        model: the Equinox module or (params, apply) it was fitted with, if it was not
+            one of steepest's own.
+        loss: the loss function it was fitted with, if it was your own.
+
+    Raises:
+        DataError: missing, damaged, of another schema, or of another model.
+
+    >>> import numpy as np, steepest as sp, tempfile
+    >>> line = sp.fit((np.arange(9.0)[:, None], np.arange(9.0)), validation=None)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     again = sp.load(line.save(folder))
+    >>> x = np.array([[5.0]])
+    >>> bool(again.predict(x) == line.predict(x))
+    True
+    """
+    folder = Path(path).expanduser()
+    content = read_json(folder / MODEL, schema=SCHEMA)
+    features = Features.from_json(content["features"])
+    target = Target.from_json(content["target"])
+    recipe = model_from_json(content["model"]) if model is None else get_model(model)
+    outputs = len(target.classes) if target.task == "multiclass" else 1
+    params, stats = recipe.init(jax.random.PRNGKey(0), len(features.names), outputs)
+    arrays = _from_file(folder, content["weights"], {"params": params, "stats": stats})
+    return Fitted(
+        features=features,
+        target=target,
+        model=recipe,
+        loss=get_loss(content["loss"] if loss is None else loss, task=target.task),
+        params=arrays["params"],
+        stats=arrays["stats"],
+        metrics=content["metrics"],
+        run=load_run(folder) if (folder / RUN).exists() else None,
+    )
+
+
+def _to_bytes(arrays: Any) -> bytes:
+    from safetensors.numpy import save
+
+    return save({name: np.asarray(a) for name, a in leaves_by_name(arrays).items()})
+
+
+def _from_file(folder: Path, weights: dict[str, str], like: Any) -> Any:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as read
+
+    path = folder / weights["file"]
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+    if sha256(data) != weights["sha256"]:
+        raise DataError(
+            f"{path}: damaged, its checksum does not match; restore it from a copy."
+        )
+    try:
+        return replace_leaves(like, read(data))
+    except SafetensorError as error:
+        raise DataError(f"{path}: damaged ({error}).") from error
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _predict(objective: TableObjective, params: Any, stats: Any, inputs: Any) -> Any:
+    return objective.predict(params, stats, inputs)[0]

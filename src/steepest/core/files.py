@@ -1,0 +1,101 @@
+"""Writing files so that a reader finds the old one or the new one, never half.
+
+A temporary file in the same folder is written, flushed and synced, then renamed over
+the target; last the folder is synced, so that the rename survives a power cut.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from steepest.core.errors import DataError
+
+
+def write_atomic(path: str | Path, data: bytes) -> None:
+    """Write `data` to `path`, whole or not at all.
+
+    Raises:
+        DataError: the folder cannot be written to.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror}).") from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o666 & ~_umask())  # mkstemp makes files private
+        Path(name).replace(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror}).") from error
+    finally:
+        Path(name).unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def write_json(path: str | Path, content: dict[str, Any]) -> None:
+    """Write plain data as JSON, with a checksum of itself that `read_json` asks for."""
+    sealed = {**content, "sha256": _digest(content)}
+    text = json.dumps(sealed, indent=1, allow_nan=False, ensure_ascii=False)
+    write_atomic(path, (text + "\n").encode())
+
+
+def read_json(path: str | Path, *, schema: str) -> dict[str, Any]:
+    """Read what `write_json` wrote and prove that it is unchanged.
+
+    Raises:
+        DataError: missing, not JSON, of another schema, or changed since.
+    """
+    path = Path(path)
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise DataError(f"{path}: damaged, it is not JSON ({error}).") from error
+    found = content.get("schema") if isinstance(content, dict) else None
+    if found != schema:
+        raise DataError(
+            f"{path}: schema {found!r}, but this version reads {schema!r}; "
+            "save it again with this version of steepest."
+        )
+    if content.pop("sha256", None) != _digest(content):
+        raise DataError(
+            f"{path}: damaged, its checksum does not match; restore it from a copy."
+        )
+    return content
+
+
+def sha256(data: bytes) -> str:
+    """The SHA-256 of some bytes in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _digest(content: dict[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    return sha256(text.encode())
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,39 @@
+"""Randomness as a function of seeds alone: never of time, thread or worker."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+
+from steepest.core.errors import UsageError
+
+
+def check_seed(seed: int) -> int:
+    """The seed as an int in [0, 2**31), or a UsageError.
+
+    >>> check_seed(7)
+    7
+    """
+    whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
+    if not whole or not 0 <= seed < 2**31:
+        raise UsageError(f"seed={seed!r}: must be a whole number from 0 to 2**31 - 1.")
+    return int(seed)
+
+
+def key(seed: int) -> jax.Array:
+    """The jax key of a seed, as raw uint32 data, so that it can be saved.
+
+    >>> key(0).shape
+    (2,)
+    """
+    return jax.random.PRNGKey(check_seed(seed))
+
+
+def generator(*seeds: int) -> np.random.Generator:
+    """A NumPy Philox generator that depends on the given whole numbers alone.
+
+    >>> int(generator(0, 1).integers(100)) == int(generator(0, 1).integers(100))
+    True
+    """
+    sequence = np.random.SeedSequence(list(seeds))
+    return np.random.Generator(np.random.Philox(sequence))

@@ -1,0 +1,152 @@
+"""A table as a matrix of numbers, by rules that are learnt once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from steepest.core.errors import DataError, UsageError
+from steepest.core.suggest import did_you_mean
+from steepest.data.columns import Column, column_from_json
+from steepest.data.inference import Rules, infer_column
+
+BLOCK_ROWS = 65536  # rows encoded at a time: bounds the temporary memory
+
+
+@dataclass(frozen=True)
+class Features:
+    """How each column of a table becomes numbers.
+
+    Args:
+        columns: the columns in use, in the order of the training table.
+        notes: sentences about columns that were left out or need a look.
+
+    >>> features = Features.infer(pa.table({"x": [1.0, 3.0], "c": ["a", "b"]}))
+    >>> features.names
+    ('x', 'c=a', 'c=b', 'c=other')
+    >>> features.encode(pa.table({"c": ["a", "new"], "x": [2.0, None]}))
+    array([[0., 1., 0., 0.],
+           [0., 0., 0., 1.]], dtype=float32)
+    """
+
+    columns: tuple[Column, ...]
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def infer(
+        cls,
+        table: pa.Table,
+        *,
+        exclude: Iterable[str] = (),
+        max_levels: int = 64,
+        standardize: bool = True,
+    ) -> Features:
+        """Learn the encoding of every column but the excluded ones.
+
+        Args:
+            table: the training rows.
+            exclude: columns not to use: the target, weights, keys.
+            max_levels: levels of a category that get a column of their own; the rest
+                share one.
+            standardize: numbers become (x - mean) / standard deviation; False leaves
+                them raw.
+
+        Returns:
+            The learnt encoding, equal for equal tables however they are chunked.
+
+        Raises:
+            UsageError: an excluded column that is not there, or max_levels < 1.
+            DataError: no column that could be used.
+        """
+        if not max_levels >= 1:
+            raise UsageError(f"max_levels={max_levels}: must be at least 1.")
+        exclude = {exclude} if isinstance(exclude, str) else set(exclude)
+        for name in sorted(exclude - set(table.column_names)):
+            near = did_you_mean(name, table.column_names)
+            raise UsageError(f"exclude {name!r}: no such column. {near}")
+        rules = Rules(max_levels=max_levels, standardize=standardize)
+        names = [name for name in table.column_names if name not in exclude]
+        guesses = [infer_column(name, _find(table, name), rules) for name in names]
+        notes = tuple(note for guess in guesses for note in guess.notes)
+        columns = tuple(guess.column for guess in guesses if guess.column is not None)
+        if not columns:
+            told = " ".join(notes) or "There is no column beside the target."
+            raise DataError(f"no column can be used as a feature. {told}")
+        return cls(columns, notes)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the d encoded columns."""
+        return tuple(name for column in self.columns for name in column.names)
+
+    def encode(self, table: pa.Table) -> np.ndarray[Any, Any]:
+        """The table as numbers: float32, C order, shape (n, d), always finite.
+
+        Columns are found by name: their order and any others do not matter.
+
+        Raises:
+            DataError: a column that is absent, or a value that does not fit it, with
+                its row.
+        """
+        self._require(table)
+        n_rows, found = table.num_rows, [_find(table, c.name) for c in self.columns]
+        encoded = np.empty((n_rows, len(self.names)), np.float32)
+        for start in range(0, n_rows, BLOCK_ROWS):
+            stop, left = min(start + BLOCK_ROWS, n_rows), 0
+            for column, values in zip(self.columns, found, strict=True):
+                block = values.slice(start, stop - start)
+                part = column.encode(block, first_row=start)
+                encoded[start:stop, left : left + part.shape[1]] = part
+                left += part.shape[1]
+        return encoded
+
+    def _require(self, table: pa.Table) -> None:
+        """Name every column that is absent, with near names among those present."""
+        absent = [c.name for c in self.columns if c.name not in table.column_names]
+        if absent:
+            each = "; ".join(
+                f"{name} ({did_you_mean(name, table.column_names).rstrip('.')})"
+                for name in absent
+            )
+            raise DataError(f"the table lacks columns the model needs: {each}.")
+
+    def describe(self) -> list[dict[str, Any]]:
+        """One row for each column in use: name, kind, what it becomes, how many.
+
+        >>> Features.infer(pa.table({"x": [1.0, 3.0]})).describe()[0]["becomes"]
+        '(x - 2) / 1; missing = 2'
+        """
+        return [
+            {
+                "column": column.name,
+                "kind": column.kind,
+                "becomes": column.describe(),
+                "width": len(column.names),
+            }
+            for column in self.columns
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict; numbers survive JSON exactly."""
+        columns = [column.to_json() for column in self.columns]
+        return {"columns": columns, "notes": list(self.notes)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Features:
+        """The features that `to_json` wrote: they encode to the same bits."""
+        try:
+            columns, notes = data["columns"], data["notes"]
+        except (KeyError, TypeError) as error:
+            raise DataError(f"features: not what to_json writes ({error}).") from error
+        return cls(tuple(column_from_json(column) for column in columns), tuple(notes))
+
+
+def _find(table: pa.Table, name: str) -> pa.ChunkedArray:
+    """The one column of this name."""
+    if len(table.schema.get_all_field_indices(name)) != 1:
+        raise DataError(f"column {name}: the table has it twice. Rename one of them.")
+    return table.column(name)

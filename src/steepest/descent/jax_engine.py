@@ -1,0 +1,148 @@
+"""The jax engine as the loop sees it: NumPy rows out, compiled program within."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from steepest.core import tree
+from steepest.descent import engine
+from steepest.descent.engine import Plan
+from steepest.descent.sources import Stretch
+from steepest.problems.objectives import Objective, penalty
+from steepest.records.state import State
+from steepest.records.stop import Limits, Stop
+from steepest.steps.rule import Rule
+
+CAPACITY = 1024
+"""Rows a call may record, fewer where their params would fill memory."""
+PATH_NUMBERS = 1 << 20
+
+
+class Rows(NamedTuple):
+    """Rows of a stretch: columns of engine.Info, and the params they stand for."""
+
+    info: dict[str, np.ndarray[Any, Any]]
+    path: Any
+    done: int
+    """Evaluations made."""
+
+
+class JaxEngine:
+    """Makes stretches of steps with one compiled program.
+
+    Its methods run within `scope()`, which the loop enters once.
+
+    Args:
+        objective: what to make small.
+        rule: the static part of the step.
+        numbers: learning rate, hyper-parameters, penalties: all may change freely.
+        limits: the tolerances.
+        path: whether the params of each row are kept.
+        stochastic: whether batches differ.
+        precision: "float64" or "float32".
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        rule: Rule,
+        numbers: dict[str, Any],
+        limits: Limits,
+        *,
+        path: bool,
+        stochastic: bool,
+        precision: str,
+    ) -> None:
+        self.objective, self.rule, self.numbers = objective, rule, numbers
+        self.limits, self.path, self.stochastic = limits, path, stochastic
+        self.precision = precision
+
+    @contextlib.contextmanager
+    def scope(self) -> Iterator[None]:
+        """The precision of this engine, for this thread and this block only."""
+        with jax.enable_x64(self.precision == "float64"):
+            yield
+
+    def start(self, params: Any, stats: Any, key: Any) -> State:
+        """The State before the first step."""
+        with self.scope():
+            params = tree.cast(params, self.precision)
+            return engine.start(self.rule, params, stats, key)
+
+    def advance(
+        self, state: State, stretch: Stretch, *, max_steps: int | None = None
+    ) -> tuple[State, Rows, Stop | None]:
+        """Make the steps of a stretch, or as many as a stop or the memory allows."""
+        limits = self.limits
+        if max_steps is not None:
+            limits = limits._replace(max_steps=max_steps)
+        room = max(16, min(CAPACITY, PATH_NUMBERS // max(1, tree.size(state.params))))
+        plan = Plan(
+            self.objective,
+            self.rule,
+            room if self.path else CAPACITY,
+            self.path,
+            self.stochastic,
+        )
+        state, recorded, ended = engine.advance(
+            plan,
+            state,
+            self.numbers,
+            limits,
+            stretch.batches,
+            stretch.first,
+            stretch.steps,
+        )
+        recorded, (code, done) = jax.device_get((recorded, ended))
+        n = int(recorded.n)
+        info = {k: v[:n] for k, v in recorded.info._asdict().items()}
+        path = jax.tree.map(lambda leaf: leaf[:n], recorded.path)
+        return state, Rows(info, path, int(done)), Stop.from_code(int(code))
+
+    def measure(self, params: Any, stats: Any, batches: Any) -> tuple[float, float]:
+        """(value, gradient norm) of the whole objective at a point.
+
+        Args:
+            params: the point.
+            stats: the model's statistics there.
+            batches: an iterable of Batch of one shape, weight 0 where filled up.
+        """
+        total, weight, grad = 0.0, 0.0, jax.tree.map(jnp.zeros_like, params)
+        for batch in batches:
+            (part, seen), slope = _total(self.objective, params, stats, batch)
+            total, weight = total + float(part), weight + float(seen)
+            grad = jax.tree.map(jnp.add, grad, slope)
+        extra, slope = _penalty(params, self.numbers["objective"])
+        grad = jax.tree.map(lambda g, s: g / weight + s, grad, slope)
+        return total / weight + float(extra), float(tree.norm(grad))
+
+    def loss(self, params: Any, stats: Any, batches: Any) -> float:
+        """Mean loss of the finished model over batches, without penalty."""
+        parts = [_loss(self.objective, params, stats, batch) for batch in batches]
+        total, weight = np.sum(np.asarray(jax.device_get(parts), float), axis=0)
+        return float(total / weight)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _loss(objective: Any, params: Any, stats: Any, batch: Any) -> Any:
+    return objective.total(params, stats, batch)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _total(objective: Any, params: Any, stats: Any, batch: Any) -> Any:
+    def total(params: Any) -> Any:
+        value, weight = objective.total(params, stats, batch)
+        return value, (value, weight)
+
+    grad, seen = jax.grad(total, has_aux=True)(params)
+    return seen, grad
+
+
+_penalty = jax.jit(jax.value_and_grad(penalty))

@@ -1,0 +1,109 @@
+"""Log: rows as they come in, with the clock, the epoch and the samples added."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from steepest.descent.jax_engine import Rows
+from steepest.descent.sources import Source
+from steepest.records import row as rows_of
+from steepest.records.row import Row
+from steepest.records.trace import Trace, Validation
+
+
+class Log:
+    """Collects what becomes the Trace.
+
+    Args:
+        source: tells which rows of data a step stands for.
+        sign: -1 when climbing: rows show the value as the user knows it.
+    """
+
+    def __init__(self, source: Source, sign: float = 1.0) -> None:
+        self._source, self._sign = source, sign
+        self._parts: list[Row] = []
+        self._paths: list[Any] = []
+        self.validation = Validation.empty()
+
+    def add(self, rows: Rows, *, since: float, until: float) -> Row:
+        """Take in the rows of a stretch that ran between two times of the clock."""
+        info, n = rows.info, len(rows.info["step"])
+        step = info["step"].astype(np.int64)
+        share = (np.arange(n) + 1) / max(n, 1)
+        part = Row(
+            epoch=self._source.epoch_at(step),
+            samples=self._source.samples_at(step),
+            seconds=since + (until - since) * share,
+            evals=step + 1,
+            **{**info, "value": self._sign * info["value"]},
+        )
+        self._parts.append(part)
+        self._paths.append(rows.path)
+        return part
+
+    @property
+    def last_step(self) -> int:
+        """The step of the newest row, -1 before the first."""
+        for part in reversed(self._parts):
+            if len(part.step):
+                return int(part.step[-1])
+        return -1
+
+    def last_point(self) -> tuple[float, float]:
+        """(value, gradient norm) of the newest row."""
+        return float(self._parts[-1].value[-1]), float(self._parts[-1].grad_norm[-1])
+
+    def first_loss(self) -> float:
+        """The loss before training: on validation rows, or of the first batches."""
+        if len(self.validation.loss):
+            return float(self.validation.loss[0])
+        return float(np.mean(rows_of.concatenate(self._parts[:2]).value[:10]))
+
+    def epoch_loss(self, epoch: int) -> float:
+        """Mean training loss over the rows of an epoch."""
+        values = []
+        for part in reversed(self._parts):
+            if len(part.epoch) and part.epoch[-1] < epoch:
+                break
+            values.append(part.value[part.epoch == epoch])
+        return float(np.mean(np.concatenate(values)))
+
+    def trace(self) -> Trace:
+        """All rows so far."""
+        rows = rows_of.concatenate(self._parts)
+        paths = [path for path in self._paths if jax.tree.leaves(path)]
+        path = None
+        if paths:
+            path = jax.tree.map(lambda *leaves: np.concatenate(leaves), *paths)
+        return Trace(rows, self.validation, path)
+
+    def close(self, closing: dict[str, Any], params: Any, *, replace: bool) -> None:
+        """Make the last row one at the returned params.
+
+        Args:
+            closing: the columns known there; the others become nan.
+            params: the returned params, for the path.
+            replace: whether the last row gives way (it described another point) or
+                stays (the steps have rows of their own).
+        """
+        if replace:
+            self._drop_last()
+        columns = {name: np.array([np.nan]) for name in Row._fields}
+        columns |= {name: np.array([value]) for name, value in closing.items()}
+        self._parts.append(Row(**columns))
+        if self._paths and jax.tree.leaves(self._paths[-1]):
+            self._paths.append(jax.tree.map(lambda p: np.asarray(p)[None], params))
+
+    def _drop_last(self) -> None:
+        """Take back the newest row; the step before it says what it arrived at."""
+        dropped = bool(self._parts[-1].finite[-1])
+        for kept in (self._parts, self._paths):
+            kept[-1] = jax.tree.map(lambda column: column[:-1], kept[-1])
+        for i, part in reversed(list(enumerate(self._parts))):
+            if len(part.finite):
+                arrived = np.append(part.finite[:-1], part.finite[-1] & dropped)
+                self._parts[i] = part._replace(finite=arrived)
+                return

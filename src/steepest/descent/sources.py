@@ -1,0 +1,104 @@
+"""Sources: what the loop reads its stretches from. A function has no rows."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol
+
+import jax.numpy as jnp
+import numpy as np
+
+from steepest.data.blocks import Block, Blocks
+from steepest.problems.objectives import Batch
+
+
+class Stretch(NamedTuple):
+    """A piece of work for the engine: some steps and the batches they use."""
+
+    batches: Any
+    """None, or a tree of arrays with a leading axis of batches."""
+    first: int
+    """Index in `batches` of the first step's batch."""
+    steps: int
+    """Steps to make."""
+    ends_epoch: bool
+    """Whether the last of these steps finishes a pass over the data."""
+
+
+class Source(Protocol):
+    """Gives stretches; owns the order of the rows, not the parameters."""
+
+    stochastic: bool
+    """Whether batches differ from step to step."""
+
+    def stretch(self, epoch: int, batch: int, steps: int) -> Stretch:
+        """At most `steps` steps from a position on."""
+        ...
+
+    def samples_at(self, step: Any) -> Any:
+        """Rows of data used before a step."""
+        ...
+
+    def epoch_at(self, step: Any) -> Any:
+        """Passes finished before a step."""
+        ...
+
+
+class FunctionSource:
+    """A function: every stretch is just a number of steps.
+
+    >>> FunctionSource().stretch(0, 0, 100).steps
+    100
+    """
+
+    stochastic = False
+
+    def stretch(self, epoch: int, batch: int, steps: int) -> Stretch:
+        """A budget of steps."""
+        del epoch, batch
+        return Stretch(None, 0, steps, ends_epoch=False)
+
+    def samples_at(self, step: Any) -> Any:
+        """No rows."""
+        return np.zeros_like(step)
+
+    epoch_at = samples_at
+
+
+class TableSource:
+    """A table cut into blocks, each put on the device once.
+
+    Args:
+        blocks: the rows, in the order of each epoch.
+    """
+
+    def __init__(self, blocks: Blocks) -> None:
+        self.blocks = blocks
+        self.stochastic = not blocks.full
+        self._block: tuple[tuple[int, int], Block, Any] | None = None
+
+    def stretch(self, epoch: int, batch: int, steps: int) -> Stretch:
+        """Steps up to the end of the block that holds the position."""
+        block, arrays = self._load(epoch, batch)
+        left = block.first + block.n_batches - batch
+        count = min(steps, left)
+        ends = batch + count == self.blocks.batches_per_epoch
+        return Stretch(arrays, batch - block.first, count, ends)
+
+    def samples_at(self, step: Any) -> Any:
+        """Rows of data used before a step."""
+        return self.blocks.samples_at(step)
+
+    def epoch_at(self, step: Any) -> Any:
+        """Passes finished before a step."""
+        return step // self.blocks.batches_per_epoch
+
+    def _load(self, epoch: int, batch: int) -> tuple[Block, Any]:
+        if self._block is not None:
+            (held, first), block, arrays = self._block
+            same = self.blocks.full or held == epoch
+            if same and first <= batch < first + block.n_batches:
+                return block, arrays
+        block = self.blocks.block(epoch, batch)
+        arrays = Batch(*(jnp.asarray(array) for array in block.arrays))
+        self._block = ((epoch, block.first), block, arrays)
+        return block, arrays

@@ -1,0 +1,28 @@
+"""The rows of a run, appended to a file as they come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from steepest.descent.loop import Event
+from steepest.records.folder import TRACE, row_lines
+
+
+class TraceFile:
+    """Appends each stretch's rows to trace.jsonl, so that a killed run leaves them.
+
+    Args:
+        folder: the run folder, fresh.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file = (folder / TRACE).open("a", encoding="utf-8")
+
+    def tell(self, event: Event) -> None:
+        """Write the new rows."""
+        self._file.writelines(row_lines(event.rows, event.path))
+        self._file.flush()
+
+    def close(self) -> None:
+        """The last row follows with the run itself."""
+        self._file.close()

@@ -1,0 +1,69 @@
+"""Curvature at a point: the eigenvalues of the Hessian say what kind of point it is."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from steepest.core import tree
+
+MOST_PARAMS = 200
+"""Up to here the dense Hessian is cheap; beyond it nothing is claimed."""
+
+
+class Curvature(NamedTuple):
+    """Extreme eigenvalues of a Hessian, and the size below which they say nothing."""
+
+    smallest: float
+    largest: float
+    noise: float
+
+    @property
+    def kind(self) -> str:
+        """minimum, maximum, saddle or plateau, by the signs that stand out of noise."""
+        up, down = self.largest > self.noise, self.smallest < -self.noise
+        if up and down:
+            return "saddle"
+        if up:
+            return "minimum"
+        return "maximum" if down else "plateau"
+
+
+def measure_curvature(fn: Callable[[Any], Any], params: Any) -> Curvature | None:
+    """Extreme eigenvalues of the Hessian of `fn` at `params`.
+
+    Args:
+        fn: params -> scalar, differentiable twice by jax.
+        params: the point, a tree of arrays.
+
+    Returns:
+        The curvature, or None beyond MOST_PARAMS parameters or where the Hessian is
+        not finite.
+
+    >>> import jax.numpy as jnp
+    >>> measure_curvature(lambda p: p[0]**2 - p[1]**2, jnp.zeros(2)).kind
+    'saddle'
+    """
+    n = tree.size(params)
+    if n > MOST_PARAMS:
+        return None
+    hessian = np.asarray(_hessian(fn, params), float)
+    if not np.isfinite(hessian).all():
+        return None
+    values = np.linalg.eigvalsh((hessian + hessian.T) / 2)
+    eps = jnp.finfo(jnp.result_type(*jax.tree.leaves(params))).eps
+    # Rounding of the entries, and an absolute floor for a Hessian that is all zero.
+    noise = max(100 * n * float(eps) * float(np.abs(values).max()), 1e-12)
+    return Curvature(float(values[0]), float(values[-1]), noise)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _hessian(fn: Callable[[Any], Any], params: Any) -> Any:
+    flat, unravel = ravel_pytree(params)
+    return jax.hessian(lambda x: fn(unravel(x)))(flat)

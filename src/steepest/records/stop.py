@@ -1,0 +1,148 @@
+"""Why a run ended, and what was asked of it. One cause, one sentence."""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from steepest.core.errors import UsageError
+
+
+class Stop(enum.Enum):
+    """Why a run ended. Tolerances, budgets and accidents are kept apart.
+
+    >>> Stop.GRADIENT_SMALL.converged, Stop.MAX_STEPS.converged
+    (True, False)
+    """
+
+    GRADIENT_SMALL = "The gradient norm reached gtol."
+    VALUE_FLAT = "The value changed by less than ftol in one step."
+    STEP_SMALL = "The step became shorter than xtol."
+    PRECISION = "Steps no longer change the params: floating point resolves no more."
+    TARGET = "The value reached the target."
+    PATIENCE = "No improvement for as long as patience allows; the best was kept."
+    MAX_STEPS = "The step budget ran out before any tolerance was met."
+    MAX_EPOCHS = "All epochs were run."
+    MAX_SECONDS = "The time budget ran out before any tolerance was met."
+    DIVERGED = "The value grew without bound."
+    NONFINITE = "A parameter, value or gradient became inf or nan."
+    INTERRUPTED = "Interrupted; what was reached is returned."
+
+    @property
+    def converged(self) -> bool:
+        """Whether a tolerance or the target was met."""
+        return self in _TOLERANCES
+
+    @property
+    def budget(self) -> bool:
+        """Whether a budget ended the run before any tolerance."""
+        return self in (Stop.MAX_STEPS, Stop.MAX_EPOCHS, Stop.MAX_SECONDS)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the run blew up."""
+        return self in (Stop.DIVERGED, Stop.NONFINITE)
+
+    @property
+    def code(self) -> int:
+        """A whole number for compiled loops; 0 stands for "go on"."""
+        return _CODES[self]
+
+    @classmethod
+    def from_code(cls, code: int) -> Stop | None:
+        """The cause behind a code, None for 0."""
+        return None if code == 0 else list(cls)[code - 1]
+
+
+_TOLERANCES = (Stop.GRADIENT_SMALL, Stop.VALUE_FLAT, Stop.STEP_SMALL, Stop.TARGET)
+_CODES = {stop: index + 1 for index, stop in enumerate(Stop)}
+
+
+class Limits(NamedTuple):
+    """The tolerances as numbers for compiled code; off is a number never met."""
+
+    gtol: float
+    ftol: float
+    xtol: float
+    target: float
+    patience: float
+    max_steps: int
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """What ends a run: tolerances mean success, budgets only an end.
+
+    Each is off when None.
+
+    Args:
+        gtol: gradient norm at or below which a point counts as stationary.
+        ftol: change of value in one step, relative to max(1, |value|).
+        xtol: length of a step, relative to max(1, |params|).
+        target: value to reach (at or below; above when maximising).
+        patience: steps (a function) or epochs (a table) without improvement.
+        max_steps: updates at most.
+        max_epochs: passes over the data at most.
+        max_seconds: wall-clock seconds at most.
+
+    Raises:
+        UsageError: a number out of range.
+
+    >>> Stopping(gtol=1e-6, max_steps=100).max_steps
+    100
+    """
+
+    gtol: float | None = None
+    ftol: float | None = None
+    xtol: float | None = None
+    target: float | None = None
+    patience: int | None = None
+    max_steps: int | None = None
+    max_epochs: int | None = None
+    max_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        for name in ("gtol", "ftol", "xtol"):
+            _check(name, getattr(self, name), "must be >= 0, or None to switch it off")
+        if self.target is not None and not math.isfinite(self.target):
+            raise UsageError(f"target={self.target!r}: must be a finite number.")
+        for name in ("max_steps", "max_epochs", "patience"):
+            _check_whole(name, getattr(self, name), least=int(name == "patience"))
+        _check("max_seconds", self.max_seconds, "must be >= 0, or None for no limit")
+
+    def limits(self, sign: float = 1.0, *, stochastic: bool = False) -> Limits:
+        """The tolerances as numbers, for an objective multiplied by `sign`.
+
+        On batches (`stochastic`) the gradient and the value are those of a batch:
+        no tolerance may read them, so only the step budget is left.
+        """
+        steps = 2**31 - 1 if self.max_steps is None else self.max_steps
+        if stochastic:
+            return Limits(-1.0, -1.0, -1.0, -math.inf, math.inf, steps)
+        return Limits(
+            gtol=-1.0 if self.gtol is None else self.gtol,
+            ftol=-1.0 if self.ftol is None else self.ftol,
+            xtol=-1.0 if self.xtol is None else self.xtol,
+            target=-math.inf if self.target is None else sign * self.target,
+            patience=math.inf if self.patience is None else self.patience,
+            max_steps=steps,
+        )
+
+
+def _check(name: str, number: float | None, rule: str) -> None:
+    if number is not None and not (
+        isinstance(number, int | float) and 0 <= number < math.inf
+    ):
+        raise UsageError(f"{name}={number!r}: {rule}.")
+
+
+def _check_whole(name: str, number: int | None, *, least: int) -> None:
+    if number is None:
+        return
+    if isinstance(number, bool) or int(number) != number or not number >= least:
+        raise UsageError(f"{name}={number!r}: must be a whole number >= {least}.")
+    if not number < 2**31:
+        raise UsageError(f"{name}={number!r}: must be below 2**31.")

@@ -1,0 +1,169 @@
+"""Rule: all that a compiled step must know, parted from the numbers it may change.
+
+The Rule is static (its change compiles anew); the numbers are traced (theirs does
+not). So a sweep over learning rates is one program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from steepest.core.errors import UsageError
+from steepest.steps import schedules
+from steepest.steps.optimizers import Optimizer, get_optimizer
+from steepest.steps.schedules import Schedule, get_schedule
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The compile-time part of a step.
+
+    Args:
+        optimizer: an entry of the table.
+        schedule: what compiled code must know of the schedule.
+        rate_of: the user's own schedule step -> rate, instead of rate and schedule.
+    """
+
+    optimizer: Optimizer
+    schedule: tuple[str, str, bool] = ("constant", "step", False)
+    rate_of: Callable[[Any], Any] | None = None
+
+    def init(self, params: Any) -> Any:
+        """What the optimizer remembers before the first step."""
+        numbers = {name: hyper.default for name, hyper in self.optimizer.hyper.items()}
+        build = optax.with_extra_args_support(self.optimizer.build(1.0, **numbers))
+        return jax.tree.map(jnp.asarray, build.init(params))
+
+    def rate(self, numbers: dict[str, Any], step: Any, epoch: Any) -> Any:
+        """The learning rate of a step; nan where the optimizer finds its own."""
+        if self.rate_of is not None:
+            return jnp.asarray(self.rate_of(step), float)
+        if self.optimizer.learning_rate is None:
+            return jnp.asarray(jnp.nan, float)
+        t = jnp.asarray(epoch if self.schedule[1] == "epoch" else step, float)
+        factor = schedules.factor_at(self.schedule, numbers["schedule"], t)
+        return numbers["learning_rate"] * factor
+
+    def update(
+        self,
+        grad: Any,
+        opt_state: Any,
+        params: Any,
+        *,
+        numbers: dict[str, Any],
+        rate: Any,
+        value: Any,
+        value_fn: Callable[[Any], Any],
+    ) -> tuple[Any, Any, Any]:
+        """One update: (updates to add to params, new opt_state, rate that was used).
+
+        `value` and `value_fn` reach the transformations that ask for them (Polyak
+        steps, line searches).
+        """
+        clipped = _clip(grad, numbers["clips"])
+        tx = optax.with_extra_args_support(
+            self.optimizer.build(rate, **numbers["hyper"])
+        )
+        updates, new = tx.update(
+            clipped, opt_state, params, value=value, grad=clipped, value_fn=value_fn
+        )
+        if self.optimizer.learning_rate is None:
+            rate = _own_rate(new, rate)
+        return updates, new, jnp.asarray(rate, float)
+
+
+def settle(
+    optimizer: Any,
+    learning_rate: float | None = None,
+    *,
+    schedule: Any = None,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
+    horizons: Mapping[str, float | None] | None = None,
+    **hyper: Any,
+) -> tuple[Rule, dict[str, Any]]:
+    """Check what the user asked of a step and part it into Rule and numbers.
+
+    Args:
+        optimizer: a name, an Optimizer, or an Optax transformation.
+        learning_rate: > 0; None for the optimizer's usual one.
+        schedule: see get_schedule; or a function step -> rate.
+        clip_norm: gradients longer than this are shortened to it.
+        clip_value: gradient entries are cut to [-clip_value, clip_value].
+        horizons: budget of "step"s and "epoch"s, for schedules that end with it.
+        **hyper: the optimizer's own numbers, such as momentum.
+
+    Raises:
+        UsageError: anything that cannot be meant.
+
+    >>> rule, numbers = settle("momentum", 0.1, momentum=0.5)
+    >>> numbers["learning_rate"], numbers["hyper"]
+    (0.1, {'momentum': 0.5})
+    """
+    entry = get_optimizer(optimizer)
+    own = callable(schedule) and not isinstance(schedule, Schedule)
+    rate_of: Any = schedule if own else None
+    _check_rate(entry, learning_rate, scheduled=schedule is not None, own=own)
+    chosen = get_schedule(None if own else schedule)
+    clips = {
+        name: _positive(name, number)
+        for name, number in (("clip_norm", clip_norm), ("clip_value", clip_value))
+        if number is not None
+    }
+    rule = Rule(entry, chosen.static, rate_of)
+    rate = entry.learning_rate if learning_rate is None else float(learning_rate)
+    return rule, {
+        "learning_rate": rate or 0.0,
+        "hyper": entry.numbers(hyper),
+        "schedule": chosen.traced((horizons or {}).get(chosen.per)),
+        "clips": clips,
+    }
+
+
+def _check_rate(
+    entry: Optimizer, learning_rate: Any, *, scheduled: bool, own: bool
+) -> None:
+    if learning_rate is not None:
+        _positive("learning_rate", learning_rate, " To climb, use maximize.")
+    if entry.learning_rate is None and (learning_rate is not None or scheduled):
+        what = "schedule" if learning_rate is None else f"learning_rate={learning_rate}"
+        raise UsageError(
+            f"{what}: optimizer {entry.name} brings its own rate; "
+            "leave it out, or choose gd, momentum or adam."
+        )
+    if own and learning_rate is not None:
+        raise UsageError(
+            "schedule is a function that returns the rate itself; "
+            "leave learning_rate out, or name a schedule."
+        )
+
+
+def _positive(name: str, number: Any, advice: str = "") -> float:
+    try:
+        good = not isinstance(number, bool | str) and 0 < float(number) < float("inf")
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise UsageError(f"{name}={number!r}: must be > 0 and finite.{advice}")
+    return float(number)
+
+
+def _clip(grad: Any, clips: dict[str, Any]) -> Any:
+    if "clip_value" in clips:
+        grad = optax.clip(clips["clip_value"]).update(grad, optax.EmptyState())[0]
+    if "clip_norm" in clips:
+        bound = optax.clip_by_global_norm(clips["clip_norm"])
+        grad = bound.update(grad, optax.EmptyState())[0]
+    return grad
+
+
+def _own_rate(opt_state: Any, default: Any) -> Any:
+    """The rate that a rule keeps in its state, where it keeps exactly one."""
+    found = optax.tree.get_all_with_path(opt_state, "learning_rate")
+    return found[0][1] if len(found) == 1 else default

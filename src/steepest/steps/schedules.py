@@ -1,0 +1,182 @@
+"""Schedules: the learning rate as a function of the step or of the epoch.
+
+A schedule is a factor on the learning rate, so it fits any optimizer. Its numbers
+are traced: changing them compiles nothing. To add one, add an entry to the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+import jax.numpy as jnp
+import numpy as np
+
+from steepest.core.errors import UsageError
+from steepest.core.spec import parse_spec
+from steepest.core.suggest import did_you_mean
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """One entry of the table: factor(t, **numbers), t counted from 0."""
+
+    factor: Callable[..., Any]
+    formula: str
+    defaults: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def _constant(t: Any) -> Any:
+    return jnp.ones_like(t)
+
+
+def _inverse_time(t: Any, decay: Any) -> Any:
+    return 1 / (1 + decay * t)
+
+
+def _milestones(t: Any, at: Any, factor: Any) -> Any:
+    return factor ** jnp.sum(t >= jnp.asarray(at))
+
+
+def _exponential(t: Any, decay: Any) -> Any:
+    return decay**t
+
+
+def _cosine(t: Any, over: Any, end: Any) -> Any:
+    share = jnp.clip(t / over, 0.0, 1.0)
+    return end + (1 - end) * 0.5 * (1 + jnp.cos(jnp.pi * share))
+
+
+SCHEDULES: Mapping[str, Shape] = MappingProxyType(
+    {
+        "constant": Shape(_constant, "a"),
+        "inverse_time": Shape(
+            _inverse_time, "a / (1 + decay t)", MappingProxyType({"decay": 0.01})
+        ),
+        "milestones": Shape(
+            _milestones,
+            "a factor^(milestones passed)",
+            MappingProxyType({"at": (30, 60, 90), "factor": 0.1}),
+        ),
+        "exponential": Shape(
+            _exponential, "a decay^t", MappingProxyType({"decay": 0.99})
+        ),
+        "cosine": Shape(
+            _cosine,
+            "a (end + (1 - end) (1 + cos(pi t / over)) / 2)",
+            MappingProxyType({"over": None, "end": 0.0}),
+        ),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A schedule that was chosen: a shape, its numbers, its clock.
+
+    Args:
+        name: an entry of SCHEDULES.
+        numbers: the options of the shape, in the order of its defaults.
+        per: what t counts: "step" or "epoch".
+        warmup: how many t the rate rises over at first, linearly; 0 for none.
+    """
+
+    name: str
+    numbers: tuple[tuple[str, Any], ...] = ()
+    per: Literal["step", "epoch"] = "step"
+    warmup: float = 0.0
+
+    @property
+    def static(self) -> tuple[str, str, bool]:
+        """What compiled code depends on: all but the numbers."""
+        return self.name, self.per, self.warmup > 0
+
+    def traced(self, horizon: float | None) -> dict[str, Any]:
+        """The numbers for compiled code; `horizon` fills an open `over`.
+
+        Raises:
+            UsageError: the schedule needs a horizon and there is none.
+        """
+        numbers = dict(self.numbers)
+        if "over" in numbers and numbers["over"] is None:
+            if horizon is None:
+                raise UsageError(
+                    f"schedule {self.name}: over how many {self.per}s? Give "
+                    f"'{self.name}:over=1000' or a budget of {self.per}s."
+                )
+            numbers["over"] = max(horizon - self.warmup, 1.0)
+        if self.warmup > 0:
+            numbers["warmup"] = self.warmup
+        return {name: _traced(value) for name, value in numbers.items()}
+
+
+def factor_at(static: tuple[str, str, bool], numbers: dict[str, Any], t: Any) -> Any:
+    """The factor on the learning rate at time t; runs in compiled code."""
+    name, _, warms = static
+    numbers = dict(numbers)
+    if not warms:
+        return SCHEDULES[name].factor(t, **numbers)
+    warmup = numbers.pop("warmup")
+    after = SCHEDULES[name].factor(jnp.maximum(t - warmup, 0.0), **numbers)
+    return jnp.where(t < warmup, (t + 1) / warmup, after)
+
+
+def get_schedule(schedule: Any = None) -> Schedule:
+    """A Schedule from its spelling `name:option=value,...` or from itself.
+
+    Every schedule also takes `per` (step or epoch) and `warmup`; `warmup:over=10` is
+    short for `constant:warmup=10`.
+
+    >>> get_schedule("inverse_time:decay=0.1,per=epoch").per
+    'epoch'
+    >>> get_schedule("warmup:over=10").warmup
+    10.0
+
+    Raises:
+        UsageError: an unknown name or option, or a number out of range.
+    """
+    if schedule is None:
+        return Schedule("constant")
+    if isinstance(schedule, Schedule):
+        return schedule
+    if not isinstance(schedule, str):
+        raise UsageError(
+            f"schedule={schedule!r}: must be text such as "
+            "'inverse_time:decay=0.01', a Schedule, or a function step -> rate."
+        )
+    name, options = parse_spec(schedule)
+    if name == "warmup":
+        options["warmup"], name = options.pop("over", 100), "constant"
+    if name not in SCHEDULES:
+        near = did_you_mean(name, ("warmup", *SCHEDULES))
+        raise UsageError(f"schedule={name!r}: unknown. {near}")
+    per = options.pop("per", "step")
+    warmup = options.pop("warmup", 0)
+    if per not in ("step", "epoch"):
+        raise UsageError(f"schedule: per={per!r}: must be step or epoch.")
+    _check_numbers(name, {**options, "warmup": warmup})
+    known = SCHEDULES[name].defaults
+    for option in options:
+        if option not in known:
+            near = did_you_mean(option, (*known, "per", "warmup"))
+            raise UsageError(f"schedule {name}: {option}: unknown. {near}")
+    return Schedule(name, tuple({**known, **options}.items()), per, float(warmup))
+
+
+def _check_numbers(name: str, options: dict[str, Any]) -> None:
+    for option, value in options.items():
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, bool | str) or not 0 <= number < np.inf:
+                raise UsageError(
+                    f"schedule {name}: {option}={value!r}: must be >= 0 and finite."
+                )
+    if options.get("over", 1) == 0:
+        raise UsageError(f"schedule {name}: over=0: must be > 0.")
+
+
+def _traced(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return tuple(float(v) for v in value)
+    return float(value)

@@ -1,0 +1,129 @@
+"""Shuffles, splits and batches: complete, disjoint, functions of their arguments."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steepest.core.errors import DataError, UsageError
+from steepest.data.orders import batch_bounds, order, split
+
+SEEDS = st.integers(0, 2**64 - 1)
+
+
+@given(st.integers(0, 500), SEEDS, st.integers(0, 2**64 - 2))
+def test_an_order_is_a_permutation_and_repeats(n_rows, seed, epoch):
+    rows = order(n_rows, seed=seed, epoch=epoch)
+    assert rows.dtype == np.int32
+    np.testing.assert_array_equal(np.sort(rows), np.arange(n_rows))
+    np.testing.assert_array_equal(rows, order(n_rows, seed=seed, epoch=epoch))
+
+
+def test_orders_differ_by_seed_and_by_epoch():
+    orders = {
+        tuple(order(50, seed=seed, epoch=epoch))
+        for seed in range(5)
+        for epoch in range(5)
+    }
+    assert len(orders) == 25
+
+
+def test_an_order_is_philox_keyed_by_seed_and_epoch():
+    philox = np.random.Philox(key=np.array([3, 4], np.uint64))
+    want = np.random.Generator(philox).permutation(20)
+    np.testing.assert_array_equal(order(20, seed=3, epoch=4), want)
+
+
+def test_orders_are_uniform():
+    # Each row is as often first: 4,000 draws of 8 rows, within 5 standard deviations.
+    first = np.bincount(
+        [order(8, seed=0, epoch=e)[0] for e in range(4000)], minlength=8
+    )
+    assert np.abs(first - 500).max() < 5 * np.sqrt(500 * 7 / 8)
+
+
+@given(st.integers(2, 300), st.floats(0, 0.999), SEEDS)
+def test_a_split_is_disjoint_complete_sorted_and_repeats(n_rows, share, seed):
+    training, validation = split(n_rows, share, seed=seed)
+    together = np.concatenate([training, validation])
+    np.testing.assert_array_equal(np.sort(together), np.arange(n_rows))
+    assert (np.diff(training) > 0).all()
+    assert (np.diff(validation) > 0).all()
+    wanted = 0 if share == 0 else min(max(1, round(share * n_rows)), n_rows - 1)
+    assert validation.size == wanted
+    np.testing.assert_array_equal(validation, split(n_rows, share, seed=seed)[1])
+
+
+@given(
+    st.lists(st.integers(0, 4), min_size=2, max_size=200), st.floats(0.01, 0.9), SEEDS
+)
+def test_a_stratified_split_keeps_every_class_and_its_share(strata, share, seed):
+    strata = np.array(strata)
+    training, validation = split(len(strata), share, seed=seed, strata=strata)
+    together = np.concatenate([training, validation])
+    np.testing.assert_array_equal(np.sort(together), np.arange(len(strata)))
+    for label in np.unique(strata):
+        n, n_validation = (strata == label).sum(), (strata[validation] == label).sum()
+        assert (strata[training] == label).any()
+        assert n_validation <= np.ceil(share * n)
+        assert n_validation >= min(np.floor(share * n), n - 1)
+
+
+@pytest.mark.parametrize("n_rows", [2, 3, 7, 10, 1000, 2**20])
+def test_the_largest_share_leaves_a_row_for_training(n_rows):
+    training, _ = split(n_rows, float(np.nextafter(1.0, 0.0)))
+    assert training.size == 1
+
+
+def test_strata_may_be_labels():
+    strata = np.array(["a"] * 90 + ["b"] * 10)
+    _, validation = split(100, 0.2, strata=strata)
+    assert np.unique(strata[validation], return_counts=True)[1].tolist() == [18, 2]
+
+
+def test_a_split_differs_by_seed_and_from_the_orders():
+    splits = {tuple(split(50, 0.5, seed=seed)[1]) for seed in range(9)}
+    assert len(splits) == 9
+
+
+@given(st.integers(0, 300), st.integers(1, 400))
+def test_batches_cover_every_row_once(n_rows, batch_size):
+    bounds = batch_bounds(n_rows, batch_size)
+    rows = [row for start, stop in bounds for row in range(start, stop)]
+    assert rows == list(range(n_rows))
+    sizes = np.diff(bounds, axis=1).ravel()
+    assert (sizes[:-1] == batch_size).all()
+    assert (sizes > 0).all()
+
+
+def test_full_is_one_batch():
+    assert batch_bounds(7, "full").tolist() == [[0, 7]]
+    assert batch_bounds(0, "full").shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: order(5, seed=-1), "seed=-1"),
+        (lambda: order(5, seed=1.5), "seed=1.5"),
+        (lambda: order(5, seed=True), "seed=True"),
+        (lambda: order(5, epoch=-1), "epoch=-1"),
+        (lambda: order(-5), "n_rows=-5"),
+        (lambda: split(5, 1.0), r"validation=1\.0"),
+        (lambda: split(5, float("nan")), "validation=nan"),
+        (lambda: split(5, 0.5, strata=np.zeros(4)), "4 values for 5 rows"),
+        (lambda: batch_bounds(5, 0), "batch_size=0"),
+        (lambda: batch_bounds(5, 2.5), "batch_size=2.5"),
+        (lambda: batch_bounds(5, True), "batch_size=True"),
+        (lambda: batch_bounds(5, "all"), "batch_size='all'"),
+    ],
+)
+def test_bad_arguments(call, told):
+    with pytest.raises(UsageError, match=told):
+        call()
+
+
+def test_one_row_cannot_be_split():
+    with pytest.raises(DataError, match="1 rows"):
+        split(1, 0.1)
+    assert split(1, 0.0)[0].tolist() == [0]
