@@ -38,9 +38,17 @@ ROWS = 5_000
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def derivatives(surface, x):
-    """Value, gradient and Hessian at a point."""
-    return *jax.value_and_grad(surface.fn)(x), jax.hessian(surface.fn)(x)
+def value_and_slope(surface, x):
+    return jax.value_and_grad(surface.fn)(x)
+
+
+def curvatures(surface, at):
+    """Eigenvalues of the Hessian, by differences of the gradient."""
+    rows = []
+    for step in 1e-5 * np.eye(surface.dimension):
+        ahead, behind = (value_and_slope(surface, at + s)[1] for s in (step, -step))
+        rows.append((ahead - behind) / 2e-5)
+    return np.linalg.eigvalsh((np.array(rows) + np.transpose(rows)) / 2)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -82,14 +90,15 @@ def test_it_starts_inside_its_domain_with_somewhere_to_go(surface):
     assert len(surface.domain) == len(surface.start) == surface.dimension
     for (low, high), coordinate in zip(surface.domain, surface.start, strict=True):
         assert low <= coordinate <= high
-    value, slope, _ = derivatives(surface, jnp.array(surface.start))
+    value, slope = value_and_slope(surface, jnp.array(surface.start))
     assert np.isfinite(value)
     assert 1e-6 < np.linalg.norm(slope) < np.inf
 
 
 @every_point
 def test_gradient_is_zero_and_value_as_stated(surface, point):
-    value, slope, bend = derivatives(surface, jnp.array(point.at))
+    value, slope = value_and_slope(surface, jnp.array(point.at))
+    bend = curvatures(surface, np.array(point.at))
     assert value == pytest.approx(point.value, rel=1e-13, abs=1e-13)
     # The coordinates are rounded: a relative 1e-15 of them times the curvature.
     np.testing.assert_allclose(slope, 0, atol=1e-14 * (1 + np.abs(bend).max()))
@@ -99,9 +108,8 @@ def test_gradient_is_zero_and_value_as_stated(surface, point):
 
 @every_point
 def test_the_point_is_of_its_kind(surface, point):
-    _, _, hessian = derivatives(surface, jnp.array(point.at))
-    bend = np.linalg.eigvalsh(hessian)
-    noise = 1e-12 * (1 + np.abs(bend).max())
+    bend = curvatures(surface, np.array(point.at))
+    noise = 1e-6 * (1 + np.abs(bend).max())
     rise = rises(surface, point)
     if point.kind == "minimum":
         assert bend.min() > -noise
@@ -111,7 +119,9 @@ def test_the_point_is_of_its_kind(surface, point):
         assert rise.max() < 0
     else:
         assert rise.min() < 0 < rise.max()
-        assert (bend.min() < -noise and bend.max() > noise) or not bend.any()
+        assert (bend.min() < -noise and bend.max() > noise) or np.abs(
+            bend
+        ).max() < noise
 
 
 @every_surface
@@ -132,7 +142,7 @@ def test_minima_are_minima_and_other_points_are_not(surface):
 @every_surface
 def test_gradient_agrees_with_differences(surface):
     for place in places(surface, 5):
-        value, slope, _ = derivatives(surface, place)
+        value, slope = value_and_slope(surface, place)
         step = 1e-6 * np.maximum(1, np.abs(place))
         ahead = values(surface, place + np.diag(step))
         behind = values(surface, place - np.diag(step))
@@ -144,15 +154,16 @@ def test_gradient_agrees_with_differences(surface):
 @every_surface
 def test_formula_and_function_are_the_same(surface):
     formula = parse(surface.formula)
-    rows = places(surface, 2)
+    compiled = jax.jit(formula)
+    rows = places(surface, 10)
     for place, expected in zip(rows, values(surface, rows), strict=True):
         if formula.variables[:2] == ("x", "y"):
             point = dict(zip(("x", "y"), place, strict=True))
         else:
             point = {"x": place, "i": np.arange(1.0, surface.dimension + 1)}
             point = {name: point[name] for name in formula.variables}
-        formula.check(point)
-        assert formula(point) == pytest.approx(expected, rel=1e-12, abs=1e-12)
+        assert compiled(point) == pytest.approx(expected, rel=1e-12, abs=1e-12)
+    formula.check(point)
 
 
 @every_surface
@@ -175,7 +186,7 @@ def test_the_gallery_is_complete():
 def test_rosenbrock_is_scipys():
     surface = get("rosenbrock").sized(6)
     for place in places(surface, 20):
-        got = derivatives(surface, place)
+        got = value_and_slope(surface, place)
         np.testing.assert_allclose(got[0], scipy.optimize.rosen(place), rtol=1e-13)
         np.testing.assert_allclose(got[1], scipy.optimize.rosen_der(place), rtol=1e-10)
 

@@ -62,14 +62,15 @@ class Log:
             return float(self.validation.loss[0])
         return float(np.mean(rows_of.concatenate(self._parts[:2]).value[:10]))
 
-    def epoch_loss(self, epoch: int) -> float:
-        """Mean training loss over the rows of an epoch."""
+    def epoch_loss(self, epoch: int) -> float | None:
+        """Mean training loss over the rows of an epoch, None when it has none."""
         values = []
         for part in reversed(self._parts):
             if len(part.epoch) and part.epoch[-1] < epoch:
                 break
             values.append(part.value[part.epoch == epoch])
-        return float(np.mean(np.concatenate(values)))
+        found = np.concatenate(values)
+        return float(found.mean()) if len(found) else None
 
     def trace(self) -> Trace:
         """All rows so far."""

@@ -200,10 +200,8 @@ class _Descent:
         loss = self.judge.epoch(state)
         if loss is not None:
             self.log.validation = self.log.validation.add(epoch, step, loss)
-        elif epoch > 0:
-            loss = self.log.epoch_loss(epoch - 1)
         else:
-            loss = np.inf
+            loss = self._training_loss(epoch - 1)
         if self.kept is None or loss < self.kept.loss:
             self.kept = Kept(state.params, state.stats, loss, step, epoch)
         if epoch == 0:
@@ -217,6 +215,14 @@ class _Descent:
         if patience is not None and epoch - self.kept.epoch >= patience:
             return Stop.PATIENCE
         return None
+
+    def _training_loss(self, epoch: int) -> float:
+        """Mean loss over the batches of an epoch, +inf before the first."""
+        if epoch < 0:
+            return np.inf
+        watch, loss = self.state.watch, self.log.epoch_loss(epoch)
+        # Late rows span several epochs: then the batches since the last row must do.
+        return float(watch.total / watch.values) if loss is None else loss
 
     def end(self) -> Ended:
         """Choose the point to return and close the trace on it."""
@@ -260,10 +266,11 @@ class _Descent:
             validated = len(self.log.validation.loss) > 0
             best = (kept.params, kept.stats, kept.step)
             return best if validated or stop.failed else last
-        # A point that met a tolerance is returned even when rounding alone makes it
-        # look worse than the best.
+        # A point where the run came to rest is returned even when rounding alone
+        # makes it look no better than the best.
+        rests = stop.converged or stop is Stop.PRECISION
         noise = 8 * jnp.finfo(watch.best_value.dtype).eps * abs(watch.first_value)
-        if stop.converged and watch.last_value <= watch.best_value + noise:
+        if rests and watch.last_value <= watch.best_value + noise:
             return last
         return watch.best_params, state.stats, int(watch.best_step)
 

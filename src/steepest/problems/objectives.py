@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from steepest.core import tree
+from steepest.problems.models import squeeze_outputs
 
 
 class Objective(Protocol):
@@ -93,7 +94,7 @@ class TableObjective:
     ) -> tuple[jax.Array, Any]:
         """Raw predictions: (B,) where the model has one output, else (B, k)."""
         out, stats = self.model.apply(params, stats, inputs, training=training)
-        return (out[:, 0] if out.shape[-1] == 1 else out), stats
+        return squeeze_outputs(out), stats
 
     def total(self, params: Any, stats: Any, batch: Any) -> tuple[Any, Any]:
         """(sum of weighted losses, sum of weights) as the finished model sees them."""
@@ -113,7 +114,12 @@ def penalty(params: Any, numbers: dict[str, Any]) -> Any:
     coefficients = [leaf for leaf in jax.tree.leaves(params) if jnp.ndim(leaf) > 1]
     total = jnp.zeros(())
     if "l1" in numbers:
-        total += numbers["l1"] * sum(jnp.sum(jnp.abs(leaf)) for leaf in coefficients)
+        total += numbers["l1"] * sum(jnp.sum(_abs(leaf)) for leaf in coefficients)
     if "l2" in numbers:
         total += numbers["l2"] * 0.5 * tree.dot(coefficients, coefficients)
     return total
+
+
+def _abs(array: Any) -> Any:
+    """|x| with slope 0 at 0, so that a coefficient of 0 may stay there."""
+    return array * jax.lax.stop_gradient(jnp.sign(array))
