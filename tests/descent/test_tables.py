@@ -61,24 +61,31 @@ def test_full_batch_is_mini_batch_with_all_rows():
 
 @settings(max_examples=60)
 @given(
-    n_rows=st.integers(1, 200), batch_size=st.integers(1, 220), epoch=st.integers(0, 5)
+    n_rows=st.integers(1, 200),
+    batch_size=st.integers(1, 220),
+    epoch=st.integers(0, 5),
+    fill=st.booleans(),
 )
-def test_every_row_is_in_exactly_one_batch(n_rows, batch_size, epoch):
-    blocks = Blocks((np.arange(n_rows),), batch_size=batch_size, seed=1)
+def test_every_row_is_in_exactly_one_batch(n_rows, batch_size, epoch, fill):
+    arrays = (np.arange(n_rows), np.ones(n_rows))
+    blocks = Blocks(arrays, batch_size=batch_size, seed=1, fill=fill)
     seen, batch = [], 0
     while batch < blocks.batches_per_epoch:
         block = blocks.block(epoch, batch)
         assert block.first == batch
-        seen.extend(block.arrays[0][: block.n_batches].ravel())
+        rows, weight = (a[: block.n_batches] for a in block.arrays)
+        assert (weight.sum(axis=1) > 0).all()
+        seen.extend(rows[weight > 0])
         batch += block.n_batches
     assert sorted(seen) == list(range(n_rows))
     assert blocks.samples_at(blocks.batches_per_epoch) == n_rows
 
 
 def test_a_block_is_the_same_from_wherever_it_is_entered():
-    blocks = Blocks((np.arange(10**6),), batch_size=100, seed=1)
+    arrays = (np.arange(10**6), np.ones(10**6))
+    blocks = Blocks(arrays, batch_size=100, seed=1)
     first = blocks.block(3, 0)
-    again = Blocks((np.arange(10**6),), batch_size=100, seed=1)
+    again = Blocks(arrays, batch_size=100, seed=1)
     inside = again.block(3, first.n_batches - 1)
     np.testing.assert_array_equal(first.arrays[0], inside.arrays[0])
 

@@ -160,8 +160,8 @@ def _descend(objective: Any, start: Any, sign: float, **asked: Any) -> Run:
         stochastic=False,
         precision="float64",
     )
-    folder = None if asked["save"] is None else new_folder(asked["save"])
     watchers: list[Watcher] = list(progress_bar(asked["progress"], stopping))
+    folder = None if asked["save"] is None else new_folder(asked["save"])
     if folder is not None:
         watchers.append(TraceFile(folder))
     state = engine.start(problem.start, None, key)

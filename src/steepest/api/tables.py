@@ -16,7 +16,7 @@ from steepest.api.table_judge import TableJudge
 from steepest.core import random, tree
 from steepest.core.errors import UsageError
 from steepest.core.spec import parse_spec
-from steepest.data.blocks import Blocks
+from steepest.data.blocks import Blocks, batch_rows
 from steepest.descent.jax_engine import JaxEngine
 from steepest.descent.loop import Ended, Watcher, descend
 from steepest.descent.sources import TableSource
@@ -159,7 +159,12 @@ def fit(
     plan = _plan(
         optimizer, learning_rate, schedule, batch_size, epochs, len(table.train.target)
     )
-    blocks = Blocks(tuple(table.train), batch_size=plan.batch_size, seed=seed)
+    blocks = Blocks(
+        tuple(table.train),
+        batch_size=plan.batch_size,
+        seed=seed,
+        fill=not recipe.rows_meet,
+    )
     if gtol is not None and not blocks.full:
         raise UsageError(
             f"gtol={gtol:g}: the gradient of a batch is noisy and proves nothing; "
@@ -179,9 +184,13 @@ def fit(
         **hyper,
     )
     numbers["objective"] = penalties
+    bar = progress_bar(progress, stopping, blocks.n_rows)
     folder = None if save is None else new_folder(save)
     fitting = Fitting(table, recipe, blocks, rule, numbers, stopping, seed)
-    ended = fitting.run(progress=progress, folder=folder)
+    watchers: list[Watcher] = [*bar]
+    if folder is not None:
+        watchers.append(TraceFile(folder))
+    ended = fitting.run(watchers)
     settings = {
         **_data_settings(table, blocks, plan, validation),
         **_rule_settings(rule, numbers, plan),
@@ -211,7 +220,7 @@ class Fitting(NamedTuple):
     stopping: Stopping
     seed: int
 
-    def run(self, *, progress: Any, folder: Path | None) -> Ended:
+    def run(self, watchers: list[Watcher]) -> Ended:
         """Descend."""
         source = TableSource(self.blocks)
         engine = JaxEngine(
@@ -226,10 +235,6 @@ class Fitting(NamedTuple):
         key = random.key(self.seed)
         params, stats = self.model.init(key, *self.sizes)
         judge = TableJudge(engine, self.table.train, self.table.validation)
-        n_rows = self.blocks.n_rows
-        watchers: list[Watcher] = list(progress_bar(progress, self.stopping, n_rows))
-        if folder is not None:
-            watchers.append(TraceFile(folder))
         state = engine.start(params, stats, key)
         return descend(
             engine, source, state, self.stopping, judge=judge, watchers=watchers
@@ -295,7 +300,7 @@ def _plan(
         batch_size = int(np.clip(2 ** round(np.log2(max(n_rows / 50, 1))), 16, 256))
         chosen["batch_size"] = "a fiftieth of the rows, from 16 to 256"
     if epochs is None:
-        size = n_rows if batch_size == "full" else min(int(batch_size), n_rows)
+        size = batch_rows(batch_size, n_rows)
         epochs = int(np.clip(AUTO_STEPS * size // n_rows, 10, 1000))
         chosen["epochs"] = f"about {AUTO_STEPS} updates, from 10 to 1000 epochs"
     if isinstance(optimizer, str) and optimizer == "auto":

@@ -32,14 +32,18 @@ class Blocks:
     """A table in memory as a source of blocks.
 
     Args:
-        arrays: arrays with one leading axis of rows: inputs, target, weight.
+        arrays: arrays with one leading axis of rows: inputs, target, and last the
+            weight of each row.
         batch_size: rows a batch, from 1; "full" for all of them in one batch.
         seed: of the shuffles; each epoch draws its own order.
+        fill: whether the ragged batch is filled up with rows of weight 0. Then one
+            program fits all batches; not for models in which the rows of a batch
+            meet (batch norm).
 
     Raises:
         UsageError: a batch size that is not a whole number >= 1.
 
-    >>> blocks = Blocks((np.arange(5.0),), batch_size=2, seed=0)
+    >>> blocks = Blocks((np.arange(5.0), np.ones(5)), batch_size=2, seed=0)
     >>> blocks.batches_per_epoch, blocks.samples_at(4)
     (3, 7)
     """
@@ -50,14 +54,17 @@ class Blocks:
         *,
         batch_size: int | str,
         seed: int = 0,
+        fill: bool = True,
     ) -> None:
         self.arrays, self.seed = arrays, seed
         self.n_rows = len(arrays[0])
-        self.batch_size = _batch_size(batch_size, self.n_rows)
+        self.batch_size = batch_rows(batch_size, self.n_rows)
         self.batches_per_epoch = -(-self.n_rows // self.batch_size)
+        ragged = self.n_rows % self.batch_size > 0 and not fill
+        self._even = self.batches_per_epoch - ragged
         row_bytes = sum(a.nbytes for a in arrays) / self.n_rows
         fit = int(BLOCK_BYTES / (row_bytes * self.batch_size))
-        self.capacity = max(1, min(fit, self.n_rows // self.batch_size))
+        self.capacity = max(1, min(fit, self._even))
         self._order: tuple[int, np.ndarray[Any, Any]] = (-1, np.zeros(0, np.int32))
 
     @property
@@ -73,45 +80,54 @@ class Blocks:
     def block(self, epoch: int, batch: int) -> Block:
         """The block that holds a batch of an epoch.
 
-        Blocks have a fixed number of batches, so that one program fits them all; the
-        ragged batch at the end is a block of its own.
+        Blocks have a fixed number of batches, so that one program fits them all; a
+        ragged batch that is not filled up is a block of its own.
         """
-        whole = self.n_rows // self.batch_size
-        if batch >= whole:
-            rows = self._rows(epoch)[whole * self.batch_size :]
-            return Block(self._gather(rows, 1, len(rows)), whole, 1)
+        if batch >= self._even:
+            return Block(self._gather(epoch, self._even, 1, fill=False), self._even, 1)
         first = batch - batch % self.capacity
-        count = min(self.capacity, whole - first)
-        start = first * self.batch_size
-        rows = self._rows(epoch)[start : start + count * self.batch_size]
-        if count < self.capacity:  # filled up with rows that no step will read
-            rows = np.resize(rows, self.capacity * self.batch_size)
-        return Block(self._gather(rows, self.capacity, self.batch_size), first, count)
+        count = min(self.capacity, self._even - first)
+        arrays = self._gather(epoch, first, self.capacity, fill=True)
+        return Block(arrays, first, count)
 
     def _rows(self, epoch: int) -> np.ndarray[Any, Any]:
-        if self.full:
-            return np.arange(self.n_rows)
         if self._order[0] != epoch:
             self._order = (epoch, order(self.n_rows, seed=self.seed, epoch=epoch))
         return self._order[1]
 
     def _gather(
-        self, rows: np.ndarray[Any, Any], n_batches: int, size: int
+        self, epoch: int, first: int, n_batches: int, *, fill: bool
     ) -> tuple[np.ndarray[Any, Any], ...]:
-        def shaped(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-            picked = array if self.full else array.take(rows, axis=0)
-            return picked.reshape(n_batches, size, *array.shape[1:])
+        """Some batches as arrays (n_batches, batch_size, ...)."""
+        if self.full:
+            return tuple(array[None] for array in self.arrays)
+        start = first * self.batch_size
+        rows = self._rows(epoch)[start : start + n_batches * self.batch_size]
+        real = len(rows)
+        if fill and real < n_batches * self.batch_size:
+            rows = np.resize(rows, n_batches * self.batch_size)
+        picked = [array.take(rows, axis=0) for array in self.arrays]
+        picked[-1][real:] = 0
+        return tuple(a.reshape(n_batches, -1, *a.shape[1:]) for a in picked)
 
-        return tuple(shaped(array) for array in self.arrays)
 
+def batch_rows(batch_size: int | str, n_rows: int) -> int:
+    """Rows a batch holds.
 
-def _batch_size(batch_size: int | str, n_rows: int) -> int:
+    Args:
+        batch_size: a whole number >= 1, or "full".
+        n_rows: rows of the table, which no batch exceeds.
+
+    Raises:
+        UsageError: anything else.
+
+    >>> batch_rows("full", 10), batch_rows(32, 10), batch_rows(4, 10)
+    (10, 10, 4)
+    """
     if batch_size == "full":
         return n_rows
-    whole = isinstance(batch_size, int | np.integer) and not isinstance(
-        batch_size, bool
-    )
-    if not whole or not int(batch_size) >= 1:
+    whole = isinstance(batch_size, int | np.integer)
+    if not whole or isinstance(batch_size, bool) or not int(batch_size) >= 1:
         raise UsageError(
             f"batch_size={batch_size!r}: must be a whole number >= 1, 'full' or 'auto'."
         )

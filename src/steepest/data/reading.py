@@ -166,4 +166,13 @@ def _checked(table: pa.Table, data: Any) -> pa.Table:
     refuse_twice(table, str(source))
     if not table.num_rows:
         raise DataError(f"{source}: no rows, only column names. It needs rows.")
+    return _plain_text(table)
+
+
+def _plain_text(table: pa.Table) -> pa.Table:
+    """The table without views of text, which Arrow cannot yet take rows from."""
+    for index, field in enumerate(table.schema):
+        if pa.types.is_string_view(field.type):
+            plain = table.column(index).cast(pa.string())
+            table = table.set_column(index, field.name, plain)
     return table

@@ -57,7 +57,10 @@ class Recorded(NamedTuple):
     """Rows as the program leaves them: the first `n` entries count."""
 
     n: Any
-    info: Info
+    step: Any
+    """(capacity,) int32"""
+    numbers: Any
+    """(capacity, fields of Info but the step): one array is one kernel, not many"""
     path: Any
 
 
@@ -229,17 +232,18 @@ def _remember(
     plan: Plan, watch: Watch, info: Info, grad: Any, carry: Inner
 ) -> tuple[Watch, Info]:
     """Keep what the next step compares with; on batches, report the running mean."""
-    count = jnp.where(carry.due, 0, watch.values) + 1
-    total = jnp.where(carry.due, 0, watch.total) + info.value
     watch = watch._replace(
         last_value=info.value,
         last_grad=grad,
         last_learning_rate=info.learning_rate,
         last_update_norm=info.update_norm,
-        total=total,
-        values=count,
     )
-    return watch, info._replace(value=total / count) if plan.stochastic else info
+    if not plan.stochastic:
+        return watch, info
+    values = jnp.where(carry.due, 0, watch.values) + 1
+    total = jnp.where(carry.due, 0, watch.total) + info.value
+    watch = watch._replace(total=total, values=values)
+    return watch, info._replace(value=total / values)
 
 
 def _quality(plan: Plan, watch: Watch, value: Any) -> Any:
@@ -286,8 +290,8 @@ def _room(plan: Plan, carry: Inner) -> Recorded:
     def room(leaf: Any) -> Any:
         return jnp.zeros((plan.capacity, *jnp.shape(leaf)), jnp.result_type(leaf))
 
-    info, path = jax.tree.map(room, (carry.info, carry.at))
-    return Recorded(jnp.zeros((), jnp.int32), info, path)
+    step, numbers, path = jax.tree.map(room, (*_split(carry.info), carry.at))
+    return Recorded(jnp.zeros((), jnp.int32), step, numbers, path)
 
 
 def _write(rows: Recorded, now: Inner) -> Recorded:
@@ -296,5 +300,12 @@ def _write(rows: Recorded, now: Inner) -> Recorded:
     def put(room: Any, leaf: Any) -> Any:
         return jax.lax.dynamic_update_index_in_dim(room, leaf, rows.n, 0)
 
-    info, path = jax.tree.map(put, (rows.info, rows.path), (now.info, now.at))
-    return Recorded(rows.n + now.due, info, path)
+    rooms = (rows.step, rows.numbers, rows.path)
+    step, numbers, path = jax.tree.map(put, rooms, (*_split(now.info), now.at))
+    return Recorded(rows.n + now.due, step, numbers, path)
+
+
+def _split(info: Info) -> tuple[Any, Any]:
+    """An Info as its step and a vector of its other fields."""
+    dtype = info.value.dtype
+    return info.step, jnp.stack([jnp.asarray(x, dtype) for x in info[1:]])

@@ -13,7 +13,7 @@ import numpy as np
 
 from steepest.core import tree
 from steepest.descent import engine
-from steepest.descent.engine import Plan
+from steepest.descent.engine import Info, Plan
 from steepest.descent.sources import Stretch
 from steepest.problems.objectives import Objective, penalty
 from steepest.records.state import State
@@ -102,7 +102,8 @@ class JaxEngine:
         )
         recorded, (code, done) = jax.device_get((recorded, ended))
         n = int(recorded.n)
-        info = {k: v[:n] for k, v in recorded.info._asdict().items()}
+        columns = [recorded.step[:n], *recorded.numbers[:n].T]
+        info = dict(zip(Info._fields, columns, strict=True))
         path = jax.tree.map(lambda leaf: leaf[:n], recorded.path)
         return state, Rows(info, path, int(done)), Stop.from_code(int(code))
 

@@ -30,15 +30,17 @@ class Log:
 
     def add(self, rows: Rows, *, since: float, until: float) -> Row:
         """Take in the rows of a stretch that ran between two times of the clock."""
-        info, n = rows.info, len(rows.info["step"])
+        info, n = dict(rows.info), len(rows.info["step"])
         step = info["step"].astype(np.int64)
+        info["value"] = self._sign * info["value"]
+        info["finite"] = info["finite"].astype(bool)
         share = (np.arange(n) + 1) / max(n, 1)
         part = Row(
             epoch=self._source.epoch_at(step),
             samples=self._source.samples_at(step),
             seconds=since + (until - since) * share,
             evals=step + 1,
-            **{**info, "value": self._sign * info["value"]},
+            **info,
         )
         self._parts.append(part)
         self._paths.append(rows.path)

@@ -53,6 +53,10 @@ class Event(NamedTuple):
 class Watcher(Protocol):
     """Anyone who looks on: progress bars, files, live pages."""
 
+    def open(self) -> None:
+        """The run begins."""
+        ...
+
     def tell(self, event: Event) -> None:
         """A stretch is done."""
         ...
@@ -105,7 +109,7 @@ def descend(
         state: where to begin or go on.
         stopping: budgets and tolerances.
         judge: measures the model of a table; None for a function.
-        watchers: told after each stretch, closed at the end.
+        watchers: opened, told after each stretch, closed at the end.
 
     Returns:
         The returned point (best seen; a table: best on validation), the last state,
@@ -113,6 +117,7 @@ def descend(
     """
     with contextlib.ExitStack() as stack:
         for watcher in watchers:
+            watcher.open()
             stack.callback(watcher.close)
         stack.enter_context(engine.scope())
         interrupted = stack.enter_context(listening())

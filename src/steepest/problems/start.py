@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from steepest.core.errors import DataError, SteepestError, UsageError
+from steepest.core.suggest import did_you_mean
 from steepest.core.tree import leaf_names
 from steepest.problems.formulas import Formula, parse
 from steepest.problems.gallery import GALLERY, Surface
@@ -94,8 +95,8 @@ def _parse(text: str) -> Formula:
     formula = parse(text)
     if text.isidentifier() and len(text) > 2:
         raise UsageError(
-            f"{text!r}: neither a function of the gallery nor a formula worth "
-            f"descending. Gallery: {', '.join(GALLERY)}."
+            f"{text!r}: no function of the gallery has this name. "
+            f"{did_you_mean(text, GALLERY)}"
         )
     return formula
 

@@ -69,6 +69,9 @@ class ProgressBar:
         name = "fitting" if n_rows else "descending"
         self._task = self._bar.add_task(name, total=total, note="compiling")
         self._shown, self._seen = 0.0, 0
+
+    def open(self) -> None:
+        """Show the bar, while the program compiles."""
         self._bar.start()
 
     def tell(self, event: Event) -> None:

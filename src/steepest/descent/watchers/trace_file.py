@@ -16,7 +16,11 @@ class TraceFile:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = (folder / TRACE).open("a", encoding="utf-8")
+        self._path = folder / TRACE
+
+    def open(self) -> None:
+        """Begin the file anew."""
+        self._file = self._path.open("w", encoding="utf-8")
 
     def tell(self, event: Event) -> None:
         """Write the new rows."""

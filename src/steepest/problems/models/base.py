@@ -24,6 +24,14 @@ class Model(abc.ABC):
 
     kind: ClassVar[str]
 
+    @property
+    def rows_meet(self) -> bool:
+        """Whether a row's training output depends on the other rows of its batch.
+
+        Where it does (batch norm), a short batch cannot be filled up with other rows.
+        """
+        return False
+
     @abc.abstractmethod
     def init(self, key: jax.Array, n_inputs: int, n_outputs: int) -> tuple[Any, Any]:
         """Fresh (params, stats).

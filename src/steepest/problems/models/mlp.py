@@ -123,6 +123,11 @@ class MLP(Model):
         object.__setattr__(self, "residual", residual)
         object.__setattr__(self, "weights", init)
 
+    @property
+    def rows_meet(self) -> bool:
+        """With batch norm they do."""
+        return self.norm == "batch"
+
     def init(
         self, key: jax.Array, n_inputs: int, n_outputs: int
     ) -> tuple[Network, tuple[Running | None, ...]]:

@@ -56,6 +56,11 @@ class ModuleModel(Model):
         self._state = _copy(state)
         self._takes_key = "key" in inspect.signature(module).parameters
 
+    @property
+    def rows_meet(self) -> bool:
+        """With a state (batch norm) they may."""
+        return self._state is not None
+
     def init(self, key: jax.Array, n_inputs: int, n_outputs: int) -> tuple[Any, Any]:
         """The module's own arrays; the key only seeds its dropout.
 
@@ -126,6 +131,11 @@ class FunctionModel(Model):
         if not jax.tree.leaves(self._params):
             raise UsageError("model=(params, apply): params hold no number to learn.")
         self._fn = fn
+
+    @property
+    def rows_meet(self) -> bool:
+        """They may: nothing is known of the function."""
+        return True
 
     def init(self, key: jax.Array, n_inputs: int, n_outputs: int) -> tuple[Any, Any]:
         """The user's own start; the key is not used.
