@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.api.table_data import Rows, encode_rows
+from steepest.core import tree
 from steepest.core.errors import DataError, UsageError
 from steepest.core.files import read_json, sha256, write_atomic, write_json
 from steepest.data.features import Features
@@ -32,6 +33,8 @@ from steepest.records.run import Run
 
 SCHEMA = "steepest.model/1"
 MODEL = "model.json"
+MOST_SHOWN = 10_000
+"""Numbers that `to_json` shows; beyond it they would only be noise."""
 CHUNK = 16_384
 """Rows predicted at a time."""
 HEADLINE = {"regression": "r2", "binary": "roc_auc", "multiclass": "accuracy"}
@@ -173,9 +176,20 @@ class Fitted:
         return folder
 
     def to_json(self) -> dict[str, Any]:
-        """The run as plain data, with "metrics" and "model"."""
+        """The run as plain data, with "metrics", "model" and "columns".
+
+        "columns" names the rows of a linear model's weight. The params of a large
+        model are left out (null); `save` keeps them.
+        """
         run = {} if self.run is None else self.run.to_json(trace=False)
-        return {**run, "metrics": self.metrics, "model": self.model.to_json()}
+        if tree.size(self.params) > MOST_SHOWN:
+            run["params"] = None
+        return {
+            **run,
+            "metrics": self.metrics,
+            "model": self.model.to_json(),
+            "columns": list(self.features.names),
+        }
 
     def __repr__(self) -> str:
         """A few lines a person can read."""

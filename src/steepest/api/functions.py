@@ -10,7 +10,7 @@ import numpy as np
 
 from steepest.api.environment import environment
 from steepest.core import random, tree
-from steepest.core.errors import DataError
+from steepest.core.errors import DataError, SteepestError
 from steepest.core.plain import tree_to_json
 from steepest.descent.jax_engine import JaxEngine
 from steepest.descent.loop import Ended, Watcher, descend
@@ -20,7 +20,7 @@ from steepest.diagnosis import Curvature, judge_point, measure_curvature
 from steepest.problems.objectives import FunctionObjective
 from steepest.problems.start import Problem, pose
 from steepest.records import Run, Stop, Stopping
-from steepest.records.folder import new_folder, save_run
+from steepest.records.folder import discard_run, new_folder, save_run
 from steepest.steps import settle
 
 AUTO = "adgd"
@@ -165,8 +165,12 @@ def _descend(objective: Any, start: Any, sign: float, **asked: Any) -> Run:
     if folder is not None:
         watchers.append(TraceFile(folder))
     state = engine.start(problem.start, None, key)
-    ended = descend(engine, FunctionSource(), state, stopping, watchers=watchers)
-    _check_first(ended, problem)
+    try:
+        ended = descend(engine, FunctionSource(), state, stopping, watchers=watchers)
+        _check_first(ended, problem)
+    except SteepestError:
+        discard_run(folder)
+        raise
     settings = _settings(problem, rule, numbers, asked, sign, auto=auto)
     run = _run(ended, problem, engine, settings, sign)
     if folder is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,7 +69,8 @@ def prepare(
     train_rows, held_rows = _split(table, found, validation, seed)
     train = table.take(pa.array(train_rows))
     if chosen.scales_target:
-        found = Target.infer(train[name], task=found.task, name=name, scale=True)
+        scaled = Target.infer(train[name], task=found.task, name=name, scale=True)
+        found = replace(found, center=scaled.center, scale=scaled.scale)
     y, _ = found.encode(table[name])
     chosen.check_target(y, n_classes=len(found.classes) or None)
     left_out = {name, *([ignore] if isinstance(ignore, str) else ignore)}
@@ -78,8 +80,7 @@ def prepare(
     factors = [weights]
     if class_weight is not None:
         factors.append(class_weights(y, found, class_weight))
-    scaled = row_weights(*factors)
-    rows = Rows(features.encode(table), y, scaled)
+    rows = Rows(features.encode(table), y, row_weights(*factors))
     held = Rows(*(part[held_rows] for part in rows)) if len(held_rows) else None
     if validation is not None and not isinstance(validation, int | float):
         held = _own_validation(validation, features, found, chosen)

@@ -19,8 +19,17 @@ from steepest.core.errors import DataError
 def write_atomic(path: str | Path, data: bytes) -> None:
     """Write `data` to `path`, whole or not at all.
 
+    Args:
+        path: the file; folders on the way are made.
+        data: its new content.
+
     Raises:
-        DataError: the folder cannot be written to.
+        DataError: the file cannot be written, or not made safe against a power cut.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_atomic(f"{folder}/note.txt", b"kept")
+    ...     Path(f"{folder}/note.txt").read_bytes()
+    b'kept'
     """
     path = Path(path)
     try:
@@ -35,32 +44,56 @@ def write_atomic(path: str | Path, data: bytes) -> None:
             os.fsync(file.fileno())
         Path(name).chmod(0o666 & ~_umask())  # mkstemp makes files private
         Path(name).replace(path)
+        _sync_folder(path.parent)
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror}).") from error
     finally:
         Path(name).unlink(missing_ok=True)
-    _sync_folder(path.parent)
 
 
 def write_json(path: str | Path, content: dict[str, Any]) -> None:
-    """Write plain data as JSON, with a checksum of itself that `read_json` asks for."""
+    """Write plain data as JSON, with a checksum of itself that `read_json` asks for.
+
+    Args:
+        path: the file.
+        content: numbers (finite), texts, lists and dicts, with a "schema".
+
+    Raises:
+        DataError: the file cannot be written.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_json(f"{folder}/a.json", {"schema": "a/1", "n": 2})
+    ...     read_json(f"{folder}/a.json", schema="a/1")
+    {'schema': 'a/1', 'n': 2}
+    """
     sealed = {**content, "sha256": _digest(content)}
     text = json.dumps(sealed, indent=1, allow_nan=False, ensure_ascii=False)
-    write_atomic(path, (text + "\n").encode())
+    write_atomic(path, _encode(text + "\n"))
 
 
 def read_json(path: str | Path, *, schema: str) -> dict[str, Any]:
     """Read what `write_json` wrote and prove that it is unchanged.
 
+    Args:
+        path: the file.
+        schema: the schema it must be of, such as "steepest.run/1".
+
+    Returns:
+        The content, without its checksum.
+
     Raises:
         DataError: missing, not JSON, of another schema, or changed since.
+
+    >>> read_json("absent.json", schema="a/1")
+    Traceback (most recent call last):
+    steepest.core.errors.DataError: absent.json: cannot be read (No such file ...).
     """
     path = Path(path)
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: damaged, it is not JSON ({error}).") from error
     found = content.get("schema") if isinstance(content, dict) else None
     if found != schema:
@@ -76,13 +109,24 @@ def read_json(path: str | Path, *, schema: str) -> dict[str, Any]:
 
 
 def sha256(data: bytes) -> str:
-    """The SHA-256 of some bytes in hexadecimal."""
+    """The SHA-256 of some bytes in hexadecimal (FIPS 180-4).
+
+    Args:
+        data: any bytes.
+
+    >>> sha256(b"")[:8]
+    'e3b0c442'
+    """
     return hashlib.sha256(data).hexdigest()
 
 
 def _digest(content: dict[str, Any]) -> str:
-    text = json.dumps(content, sort_keys=True, allow_nan=False, ensure_ascii=False)
-    return sha256(text.encode())
+    return sha256(_encode(json.dumps(content, sort_keys=True, ensure_ascii=False)))
+
+
+def _encode(text: str) -> bytes:
+    # A path that is no proper text reaches us as lone surrogates; json reads them.
+    return text.encode(errors="surrogatepass")
 
 
 def _umask() -> int:

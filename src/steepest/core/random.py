@@ -9,7 +9,13 @@ from steepest.core.errors import UsageError
 
 
 def check_seed(seed: int) -> int:
-    """The seed as an int in [0, 2**31), or a UsageError.
+    """The seed as an int.
+
+    Args:
+        seed: a whole number in [0, 2**31).
+
+    Raises:
+        UsageError: anything else.
 
     >>> check_seed(7)
     7
@@ -23,17 +29,13 @@ def check_seed(seed: int) -> int:
 def key(seed: int) -> jax.Array:
     """The jax key of a seed, as raw uint32 data, so that it can be saved.
 
+    Args:
+        seed: a whole number in [0, 2**31).
+
+    Raises:
+        UsageError: the seed is anything else.
+
     >>> key(0).shape
     (2,)
     """
     return jax.random.PRNGKey(check_seed(seed))
-
-
-def generator(*seeds: int) -> np.random.Generator:
-    """A NumPy Philox generator that depends on the given whole numbers alone.
-
-    >>> int(generator(0, 1).integers(100)) == int(generator(0, 1).integers(100))
-    True
-    """
-    sequence = np.random.SeedSequence(list(seeds))
-    return np.random.Generator(np.random.Philox(sequence))

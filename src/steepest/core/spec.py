@@ -16,13 +16,16 @@ def parse_spec(text: str) -> tuple[str, dict[str, Any]]:
     Values are numbers where they read as numbers, true/false, lists of numbers
     joined by `/`, and text otherwise.
 
+    Args:
+        text: the spelling.
+
+    Raises:
+        UsageError: an option without a value, or one given twice.
+
     >>> parse_spec("milestones:at=30/60/90,factor=0.1")
     ('milestones', {'at': (30, 60, 90), 'factor': 0.1})
     >>> parse_spec("cosine")
     ('cosine', {})
-
-    Raises:
-        UsageError: an option without a value, or one given twice.
     """
     name, _, rest = text.strip().partition(":")
     options: dict[str, Any] = {}

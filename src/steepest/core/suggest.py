@@ -9,6 +9,10 @@ from collections.abc import Iterable
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of an error about an unknown name: a near miss, or all there are.
 
+    Args:
+        name: what was typed.
+        known: the names there are.
+
     >>> did_you_mean("adm", ["adam", "gd"])
     'Did you mean adam?'
     >>> did_you_mean("zzz", ["adam", "gd"])

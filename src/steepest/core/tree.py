@@ -16,7 +16,11 @@ PyTree = Any
 
 
 def dot(a: PyTree, b: PyTree) -> jax.Array:
-    """The inner product of two trees of one shape.
+    """The inner product of two trees of one shape: sum(a_i b_i) over all numbers.
+
+    Args:
+        a: a tree of arrays.
+        b: a tree like it.
 
     >>> float(dot({"x": jnp.array([1.0, 2.0])}, {"x": jnp.array([3.0, 4.0])}))
     11.0
@@ -28,6 +32,9 @@ def dot(a: PyTree, b: PyTree) -> jax.Array:
 def norm(tree: PyTree) -> jax.Array:
     """The Euclidean norm over all leaves: the square root of sum(leaf**2).
 
+    Args:
+        tree: a tree of arrays.
+
     >>> float(norm({"x": jnp.array(3.0), "y": jnp.array(4.0)}))
     5.0
     """
@@ -37,6 +44,9 @@ def norm(tree: PyTree) -> jax.Array:
 def all_finite(tree: PyTree) -> jax.Array:
     """Whether no leaf holds inf or nan.
 
+    Args:
+        tree: a tree of arrays.
+
     >>> bool(all_finite({"x": jnp.array([1.0, jnp.nan])}))
     False
     """
@@ -45,19 +55,39 @@ def all_finite(tree: PyTree) -> jax.Array:
 
 
 def equal(a: PyTree, b: PyTree) -> jax.Array:
-    """Whether two trees of one shape agree in every number."""
+    """Whether two trees of one shape agree in every number; nan agrees with nothing.
+
+    Args:
+        a: a tree of arrays.
+        b: a tree like it.
+
+    >>> bool(equal([jnp.array(1.0)], [jnp.array(2.0)]))
+    False
+    """
     same = jax.tree.map(lambda x, y: jnp.all(x == y), a, b)
     leaves = jax.tree.leaves(same)
     return jnp.all(jnp.stack(leaves)) if leaves else jnp.array(True)
 
 
 def select(which: jax.Array, yes: PyTree, no: PyTree) -> PyTree:
-    """Leaf by leaf `yes` where `which` is true, else `no`."""
+    """Leaf by leaf `yes` where `which` is true, else `no`.
+
+    Args:
+        which: a boolean, or an array of them that fits every leaf.
+        yes: a tree of arrays.
+        no: a tree like it.
+
+    >>> select(jnp.array(True), {"x": jnp.array(1)}, {"x": jnp.array(2)})["x"].item()
+    1
+    """
     return jax.tree.map(lambda x, y: jnp.where(which, x, y), yes, no)
 
 
 def size(tree: PyTree) -> int:
     """How many numbers a tree holds.
+
+    Args:
+        tree: a tree of arrays and numbers.
 
     >>> size({"x": np.zeros(3), "y": 1.0})
     4
@@ -66,17 +96,35 @@ def size(tree: PyTree) -> int:
 
 
 def cast(tree: PyTree, dtype: Any) -> PyTree:
-    """Every leaf as an array of `dtype`."""
+    """Every leaf as a JAX array of `dtype`.
+
+    Args:
+        tree: a tree of arrays and numbers.
+        dtype: "float32", or "float64" where it is switched on.
+
+    >>> cast({"x": 1}, "float32")["x"].dtype
+    dtype('float32')
+    """
     return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), tree)
 
 
 def to_numpy(tree: PyTree) -> PyTree:
-    """Every leaf as a NumPy array of its own memory."""
+    """Every leaf as a NumPy array of its own memory.
+
+    Args:
+        tree: a tree of arrays and numbers.
+
+    >>> to_numpy({"x": jnp.array(1.5)})
+    {'x': array(1.5, dtype=float32)}
+    """
     return jax.tree.map(lambda leaf: np.array(leaf), tree)
 
 
 def leaf_names(tree: PyTree) -> list[str]:
     """A readable name for each leaf, in the order of jax.tree.leaves.
+
+    Args:
+        tree: any tree; one that is a single leaf is called "params".
 
     >>> leaf_names({"x": 1.0, "layers": [{"weight": 2.0}]})
     ['layers[0].weight', 'x']

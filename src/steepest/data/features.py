@@ -108,11 +108,10 @@ class Features:
         """Name every column that is absent, with near names among those present."""
         absent = [c.name for c in self.columns if c.name not in table.column_names]
         if absent:
-            each = "; ".join(
-                f"{name} ({did_you_mean(name, table.column_names).rstrip('.')})"
-                for name in absent
+            near = did_you_mean(absent[0], table.column_names)
+            raise DataError(
+                f"the table lacks columns the model needs: {', '.join(absent)}. {near}"
             )
-            raise DataError(f"the table lacks columns the model needs: {each}.")
 
     def describe(self) -> list[dict[str, Any]]:
         """One row for each column in use: name, kind, what it becomes, how many.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,8 +25,12 @@ class Curvature(NamedTuple):
     noise: float
 
     @property
-    def kind(self) -> str:
-        """minimum, maximum, saddle or plateau, by the signs that stand out of noise."""
+    def kind(self) -> Literal["minimum", "maximum", "saddle", "plateau"]:
+        """What the signs that stand out of the noise say of a stationary point.
+
+        >>> Curvature(smallest=1.0, largest=4.0, noise=1e-12).kind
+        'minimum'
+        """
         up, down = self.largest > self.noise, self.smallest < -self.noise
         if up and down:
             return "saddle"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from steepest.records.verdict import Finding, Kind, Verdict
 SHRUNK = 1e-3
 """A value or step that stopped moving means something only where the gradient fell to
 this share of its start; otherwise the rate is merely small."""
+_SETTLED = (Stop.VALUE_FLAT, Stop.STEP_SMALL, Stop.PRECISION)
 
 
 def judge_point(
@@ -30,15 +32,29 @@ def judge_point(
         trace: its rows, the last at the returned point.
         curvature: of the function there (of the function itself, also when
             climbing); None when it is unknown.
-        settings: optimizer, learning_rate, direction, gtol, max_steps.
+        settings: learning_rate, direction ("minimize" or "maximize"), gtol; what is
+            left out is unknown.
+
+    Returns:
+        The verdict. `converged` is true at a minimum (climbing: a maximum) and where
+        a target was reached, and nowhere else.
+
+    >>> from steepest.records import Row
+    >>> rows = Row(*([0.0, 0.0] for _ in Row._fields))._replace(grad_norm=[2.0, 0.0])
+    >>> saddle = Curvature(smallest=-2.0, largest=2.0, noise=1e-12)
+    >>> judge_point(Stop.GRADIENT_SMALL, Trace(rows), saddle, settings={}).kind
+    'saddle'
     """
     if stop.failed:
         return _failed(stop, trace, curvature, settings)
-    goal = "maximum" if settings.get("direction") == "maximize" else "minimum"
+    goal: Kind = "maximum" if _climbs(settings) else "minimum"
     stationary = _is_stationary(stop, trace, curvature, settings)
+    kind: Kind = goal if curvature is None else curvature.kind
+    if stop is Stop.TARGET:
+        words = f"The target was reached: {_end(trace)}."
+        return Verdict(words, kind if stationary else "not_stationary", converged=True)
     if not stationary:
         return _not_stationary(stop, trace, settings)
-    kind: Any = goal if curvature is None else curvature.kind
     if kind == goal:
         how = "" if curvature is not None else " (curvature not measured)"
         words = f"Converged to a {goal}{how}: {_end(trace)}."
@@ -54,8 +70,18 @@ def judge_fit(
     Args:
         stop: why the run ended.
         trace: its rows and validation curve.
-        settings: optimizer, learning_rate, epochs, gtol.
+        settings: learning_rate; what is left out is unknown.
         score: one sentence about the metrics, for the headline.
+
+    Returns:
+        The verdict. `converged` is true where the gradient over all rows is small,
+        where patience ran out, and where steps ended with the gradient far below its
+        start: more epochs would bring nothing.
+
+    >>> from steepest.records import Row
+    >>> rows = Row(*([0.0, 0.0] for _ in Row._fields))
+    >>> judge_fit(Stop.PATIENCE, Trace(rows), settings={}, score="R2 0.9.").headline
+    'Stopped when the validation loss no longer improved. R2 0.9.'
     """
     if stop.failed:
         return _failed(stop, trace, None, settings)
@@ -66,9 +92,11 @@ def judge_fit(
     words = {
         Stop.PATIENCE: "Stopped when the validation loss no longer improved",
         Stop.INTERRUPTED: "Interrupted; the best epoch so far is kept",
-    }.get(stop, "The budget is spent")
+    }.get(stop, "The budget is spent" if stop.budget else stop.value[:-1])
     words += "; the loss is still falling." if improving else "."
-    converged = stop is Stop.PATIENCE or stop.converged
+    converged = stop in (Stop.PATIENCE, Stop.TARGET) or (
+        stop in _SETTLED and _shrank(trace)
+    )
     kind: Kind = "noise_floor" if converged else "not_stationary"
     findings = (finding,) if finding else ()
     return Verdict(f"{words} {score}".strip(), kind, converged, findings)
@@ -77,32 +105,37 @@ def judge_fit(
 def _is_stationary(
     stop: Stop, trace: Trace, curvature: Curvature | None, settings: dict[str, Any]
 ) -> bool:
-    grad_norm, first = trace.grad_norm[-1], trace.grad_norm[0]
+    grad_norm = trace.grad_norm[-1]
     if grad_norm <= (settings.get("gtol") or 0.0):
         return True
     if stop in (Stop.VALUE_FLAT, Stop.STEP_SMALL):
-        return bool(grad_norm <= SHRUNK * first)
+        return _shrank(trace)
     if stop is Stop.PRECISION and curvature is not None:
         # the gradient that rounding of the params alone makes
         reach = np.finfo(float).eps * (1 + trace.param_norm[-1])
-        steepest = max(abs(curvature.largest), abs(curvature.smallest))
-        return bool(grad_norm <= 1e3 * reach * steepest)
+        return bool(grad_norm <= 1e3 * reach * _steepest(curvature))
     return False
 
 
+def _shrank(trace: Trace) -> bool:
+    return bool(trace.grad_norm[-1] <= SHRUNK * trace.grad_norm[0])
+
+
+def _climbs(settings: dict[str, Any]) -> bool:
+    return settings.get("direction") == "maximize"
+
+
 def _not_stationary(stop: Stop, trace: Trace, settings: dict[str, Any]) -> Verdict:
-    end = _end(trace)
-    if stop is Stop.TARGET:
-        words = f"The target was reached: {end}."
-        return Verdict(words, "not_stationary", converged=True)
     advice = {
+        Stop.GRADIENT_SMALL: "the point that met gtol is worse than the best seen; "
+        "start again from params with a smaller learning_rate",
         Stop.MAX_STEPS: "raise max_steps, raise learning_rate, or use optimizer='auto'",
         Stop.MAX_SECONDS: "raise max_seconds, or use optimizer='auto'",
         Stop.INTERRUPTED: "start again from params",
         Stop.PRECISION: "rescale the params, so that steps are not lost to rounding",
         Stop.PATIENCE: "lower learning_rate, or raise patience",
     }.get(stop, "lower ftol and xtol, or raise learning_rate")
-    words = f"Not converged: {stop.value[0].lower()}{stop.value[1:-1]} ({end})."
+    words = f"Not converged: {stop.value[0].lower()}{stop.value[1:-1]} ({_end(trace)})."
     evidence = {
         "grad_norm": float(trace.grad_norm[-1]),
         "grad_norm_start": float(trace.grad_norm[0]),
@@ -138,20 +171,16 @@ def _failed(
 ) -> Verdict:
     rate, steps = settings.get("learning_rate"), int(trace.step[-1])
     seen = trace.value[:-1] if len(trace) > 1 else trace.value
-    direction = "rose" if settings.get("direction") != "maximize" else "fell"
-    worst = float(seen[-1])
+    first, worst = float(trace.value[0]), float(seen[-1])
     named = "" if rate is None else f" with learning_rate={rate:g}"
+    what = "a parameter, value or gradient became inf or nan"
     if stop is Stop.DIVERGED:
-        what = f"the value {direction} from {trace.value[0]:.3g} to {worst:.3g}"
-        if worst < trace.value[0] and direction == "rose":
-            what = f"the value falls without bound (to {worst:.3g})"
-    else:
-        what = "a parameter, value or gradient became inf or nan"
+        what = _how(first, worst, climbs=_climbs(settings))
     headline = f"Diverged{named}: {what} within {steps} steps; the best point is kept."
     advice, remedy = _smaller(rate, curvature)
-    evidence = {"value_start": float(trace.value[0]), "value_worst": worst}
+    evidence = {"value_start": first, "value_worst": worst}
     if curvature is not None:
-        evidence["eigenvalue_max"] = curvature.largest
+        evidence["curvature"] = _steepest(curvature)
     kind: Kind = "diverged" if stop is Stop.DIVERGED else "nonfinite"
     finding = Finding(
         kind,
@@ -165,6 +194,20 @@ def _failed(
     return Verdict(headline, kind, converged=False, findings=(finding,))
 
 
+def _how(first: float, worst: float, *, climbs: bool) -> str:
+    """The wrong way, or the right way without an end."""
+    down = worst < first
+    if down is climbs:
+        verb = "fell" if down else "rose"
+        return f"the value {verb} from {first:.3g} to {worst:.3g}"
+    return f"the value {'falls' if down else 'rises'} without bound (to {worst:.3g})"
+
+
+def _steepest(curvature: Curvature) -> float:
+    """The curvature that bounds the rate, whichever way the run went."""
+    return max(abs(curvature.largest), abs(curvature.smallest))
+
+
 def _smaller(
     rate: float | None, curvature: Curvature | None
 ) -> tuple[str, dict[str, Any]]:
@@ -172,11 +215,17 @@ def _smaller(
     if rate is None:
         return "use a named optimizer with a smaller learning_rate.", {}
     better = rate / 10
-    if curvature is not None and curvature.largest > curvature.noise:
-        better = min(better, 1 / curvature.largest)
-    better = float(f"{better:.2g}")
+    if curvature is not None and _steepest(curvature) > curvature.noise:
+        better = min(better, 1 / _steepest(curvature))
+    better = _round_down(better)
     words = f"try learning_rate={better:g}, or optimizer='auto', which needs none."
     return words, {"learning_rate": better}
+
+
+def _round_down(number: float) -> float:
+    """Two digits of a positive number, never more than it is."""
+    unit = 10.0 ** (math.floor(math.log10(number)) - 1)
+    return float(f"{math.floor(number / unit + 1e-9) * unit:.2g}")
 
 
 def _still_improving(stop: Stop, trace: Trace) -> tuple[bool, Finding | None]:

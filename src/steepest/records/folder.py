@@ -1,11 +1,13 @@
 """A run on disk: run.json and trace.jsonl in a folder of its own.
 
-trace.jsonl is append-only: a line a row, a later line of the same step wins; run.json
-is written last and whole, so a folder with it is complete.
+While a run goes on, trace.jsonl only grows: a line a row, a later line of the same
+step wins. At its end the file is written whole, then run.json, which seals it: so a
+folder with run.json is complete, and what is appended later leaves that run readable.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,13 +18,15 @@ import numpy as np
 
 from steepest.core import plain
 from steepest.core.errors import DataError
-from steepest.core.files import read_json, write_json
+from steepest.core.files import read_json, sha256, write_atomic, write_json
 from steepest.records import row as rows_of
 from steepest.records.row import Row
 from steepest.records.run import SCHEMA, Run
 from steepest.records.trace import Trace, Validation
 
 RUN, TRACE = "run.json", "trace.jsonl"
+_MARKS = {RUN: b'"steepest.run/', TRACE: b'{"step": '}
+"""What each file begins with: another program's file of this name is left alone."""
 
 
 def new_folder(path: str | Path) -> Path:
@@ -30,8 +34,16 @@ def new_folder(path: str | Path) -> Path:
 
     An earlier run in it is replaced.
 
+    Args:
+        path: the folder, there or not; `~` is the home folder.
+
     Raises:
         DataError: the path is a file, cannot be made, or holds other things.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as home:
+    ...     new_folder(f"{home}/run").name
+    'run'
     """
     folder = Path(path).expanduser()
     if folder.is_file():
@@ -39,21 +51,40 @@ def new_folder(path: str | Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         held = {item.name for item in folder.iterdir()}
-        if held and not held & {RUN, TRACE}:
+        ours = held & set(_MARKS)
+        if held and not (ours and all(_is_ours(folder / name) for name in ours)):
             raise DataError(
                 f"{folder}: holds {min(held)} and no run of steepest; "
                 "name a new folder to save in."
             )
-        for name in (RUN, TRACE):
+        for name in _MARKS:  # run.json first: without it nothing claims to be whole
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise DataError(f"{folder}: cannot save there ({error.strerror}).") from error
     return folder
 
 
+def discard_run(folder: Path | None) -> None:
+    """Take back what a run that never came about has left in its folder."""
+    if folder is None:
+        return
+    (folder / TRACE).unlink(missing_ok=True)
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
 def row_lines(rows: Row, path: Any) -> Iterator[str]:
-    """Each row as a line of JSON, with its params when the path is recorded."""
-    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(path)]
+    """Each row as a line of JSON, with its params when the path is recorded.
+
+    Args:
+        rows: a struct of arrays.
+        path: the tree of params with one leading axis, an entry a row; or None.
+
+    >>> one = Row(*([k] for k in range(12)), finite=[True])
+    >>> next(row_lines(one, None))[:23]
+    '{"step": 0, "epoch": 1,'
+    """
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(plain.as_plain(path))]
     for k in range(len(rows.value)):
         line: dict[str, Any] = {
             name: plain.number_to_json(column[k])
@@ -65,29 +96,47 @@ def row_lines(rows: Row, path: Any) -> Iterator[str]:
 
 
 def save_run(run: Run, folder: Path) -> None:
-    """Close the trace file with the last row and write run.json."""
-    last = slice(len(run.trace) - 1, None)
-    rows = Row(*(column[last] for column in run.trace.rows))
-    path = jax.tree.map(lambda leaf: leaf[last], run.trace.path)
-    with (folder / TRACE).open("a", encoding="utf-8") as file:
-        file.writelines(row_lines(rows, path))
+    """Write the trace whole, then run.json with a seal on it.
+
+    Args:
+        run: the run.
+        folder: where to, there already.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    lines = "".join(row_lines(run.trace.rows, run.trace.path)).encode()
+    write_atomic(folder / TRACE, lines)
     trace = run.trace.to_json()
     kept = {name: trace[name] for name in ("validation", "path_layout")}
-    write_json(folder / RUN, {**run.to_json(trace=False), **kept})
+    seal = {"bytes": len(lines), "sha256": sha256(lines)}
+    write_json(folder / RUN, {**run.to_json(trace=False), **kept, "trace_file": seal})
 
 
 def load_run(path: str | Path) -> Run:
     """The run that a folder holds.
+
+    Args:
+        path: the folder.
 
     Raises:
         DataError: missing, incomplete, damaged, or of another schema.
     """
     folder = Path(path).expanduser()
     content = read_json(folder / RUN, schema=SCHEMA)
-    rows, paths = read_rows(folder / TRACE)
-    curve = Validation.from_json(content["validation"])
-    layout = content["path_layout"]
-    stacked = None if layout is None else _stack(paths, layout)
+    try:
+        seal, layout = content["trace_file"], content["path_layout"]
+        data = _read(folder / TRACE)[: seal["bytes"]]
+        rows, paths = _parse(data, folder / TRACE)
+        if sha256(data) != seal["sha256"]:
+            raise DataError(
+                f"{folder / TRACE}: damaged, its checksum does not match; "
+                "restore it from a copy."
+            )
+        stacked = None if layout is None else _stack(paths, layout)
+        curve = Validation.from_json(content["validation"])
+    except KeyError as error:
+        raise DataError(f"{folder / RUN}: without {error}, not complete.") from error
     return Run.from_json(content, trace=Trace(rows, curve, stacked))
 
 
@@ -96,44 +145,69 @@ def read_rows(path: Path) -> tuple[Row, list[Any]]:
 
     A half line at the end (a run that was killed) is left out.
 
+    Args:
+        path: the file.
+
+    Returns:
+        (rows in the order of their steps, for each row a list of plain leaves or
+        None where the path was not recorded).
+
     Raises:
         DataError: the file is missing or a line in its midst is damaged.
     """
+    return _parse(_read(path), path)
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(100)
+    return _MARKS[path.name] in head or not head  # a run killed at once left nothing
+
+
+def _read(path: Path) -> bytes:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({error}).") from error
-    kept: dict[int, dict[str, Any]] = {}
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def _parse(data: bytes, path: Path) -> tuple[Row, list[Any]]:
+    lines = data.splitlines()
+    kept: dict[int, tuple[list[Any], Any]] = {}
     for number, line in enumerate(lines, 1):
         try:
             item = json.loads(line)
-            kept[int(item["step"])] = item
-        except (ValueError, KeyError, TypeError) as error:
+            numbers = [_entry(name, item[name]) for name in Row._fields]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             if number == len(lines):
                 break
             raise DataError(f"{path}: line {number} is damaged ({error}).") from error
-    items = [kept[step] for step in sorted(kept)]
-    columns = {
-        name: plain.array_from_json(
-            [item.get(name) for item in items], rows_of.dtype_of(name), (len(items),)
-        )
-        for name in Row._fields
-    }
-    return Row(**columns), [item.get("params") for item in items]
+        kept[int(item["step"])] = numbers, item.get("params")
+    steps = sorted(kept)
+    columns = zip(*(kept[step][0] for step in steps), strict=True)
+    rows = Row(*map(list, columns)) if steps else rows_of.empty()
+    return rows_of.concatenate([rows]), [kept[step][1] for step in steps]
+
+
+def _entry(name: str, item: Any) -> Any:
+    """One number of a row; what is none raises."""
+    if name == "finite":
+        return bool(item)
+    return int(item) if name in rows_of.WHOLE else plain.number_from_json(item)
 
 
 def _stack(paths: list[Any], layout: Any) -> Any:
     """Leaves row by row, put back into the tree that the layout describes."""
-    names = iter(range(len(paths[0])))
+    place = itertools.count()
 
     def leaf(node: Any) -> Any:
-        if isinstance(node, dict) and set(node) == {"()"}:
+        if plain.is_tuple(node):
             return [leaf(part) for part in node["()"]]
         if isinstance(node, dict):
             return {key: leaf(node[key]) for key in sorted(node)}
         if isinstance(node, list):
             return [leaf(part) for part in node]
-        k = next(names)
+        k = next(place)
         return [path[k] for path in paths]
 
     return plain.tree_from_json(leaf(layout), layout)

@@ -63,6 +63,9 @@ class Run:
 
         Args:
             trace: whether the rows and the path are included.
+
+        Returns:
+            Numbers, texts, lists and dicts, ready for `json.dumps`.
         """
         params, layout = plain.tree_to_json(self.params)
         content = {
@@ -90,8 +93,16 @@ class Run:
             data: what it wrote.
             trace: the trace, where it was kept elsewhere.
 
+        Returns:
+            The run, with NumPy arrays for arrays. Params of other node types than
+            dict, list and tuple come back as a flat dict of named leaves.
+
         Raises:
-            DataError: another schema, or a part is missing.
+            DataError: another schema, or a part is missing or damaged.
+
+        >>> Run.from_json({"schema": "steepest.run/0"})
+        Traceback (most recent call last):
+        steepest.core.errors.DataError: schema 'steepest.run/0': need 'steepest.run/1'.
         """
         if data.get("schema") != SCHEMA:
             raise DataError(f"schema {data.get('schema')!r}: need {SCHEMA!r}.")
@@ -104,24 +115,28 @@ class Run:
                 best_step=data["best_step"],
                 stop=Stop[data["stop"]],
                 verdict=Verdict.from_json(data["verdict"]),
-                trace=trace or Trace.from_json(data["trace"]),
+                trace=Trace.from_json(data["trace"]) if trace is None else trace,
                 seconds=data["seconds"],
                 settings=data["settings"],
                 environment=data["environment"],
             )
         except KeyError as error:
             raise DataError(f"a run without {error}: it is not complete.") from error
+        except (TypeError, ValueError) as error:
+            raise DataError(f"a damaged run ({error}).") from error
 
     def __repr__(self) -> str:
         """A few lines a person can read."""
-        return (
-            f"{self.verdict.headline}\n"
-            f"  params     {_short(self.params)}\n"
-            f"  value      {self.value:.10g}\n"
-            f"  grad_norm  {self.grad_norm:.3g}\n"
-            f"  steps      {self.steps:,} in {self.seconds:.3g} s\n"
-            f"  stop       {self.stop.name}: {self.stop.value}"
-        )
+        lines = [
+            self.verdict.headline,
+            f"  params     {_short(self.params)}",
+            f"  value      {self.value:.10g}",
+            f"  grad_norm  {self.grad_norm:.3g}",
+            f"  steps      {self.steps:,} in {self.seconds:.3g} s",
+            f"  stop       {self.stop.name}: {self.stop.value}",
+        ]
+        advice = [f"  {f.severity:<9}  {f.advice}" for f in self.verdict.findings]
+        return "\n".join([*lines, *advice])
 
 
 def _short(params: Any, limit: int = 300) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from steepest.core.errors import UsageError
+from steepest.core.numbers import is_number, is_whole
 
 
 class Stop(enum.Enum):
@@ -52,7 +54,14 @@ class Stop(enum.Enum):
 
     @classmethod
     def from_code(cls, code: int) -> Stop | None:
-        """The cause behind a code, None for 0."""
+        """The cause behind a code, None for 0.
+
+        Args:
+            code: what `code` gave, or 0.
+
+        >>> Stop.from_code(Stop.TARGET.code).name
+        'TARGET'
+        """
         return None if code == 0 else list(cls)[code - 1]
 
 
@@ -104,20 +113,30 @@ class Stopping:
     max_seconds: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant."""
-        for name in ("gtol", "ftol", "xtol"):
-            _check(name, getattr(self, name), "must be >= 0, or None to switch it off")
-        if self.target is not None and not math.isfinite(self.target):
-            raise UsageError(f"target={self.target!r}: must be a finite number.")
+        """Refuse what cannot be meant, and keep the rest as plain numbers."""
+        for name in ("gtol", "ftol", "xtol", "target", "max_seconds"):
+            self._settle(name, float, _check)
         for name in ("max_steps", "max_epochs", "patience"):
-            _check_whole(name, getattr(self, name), least=int(name == "patience"))
-        _check("max_seconds", self.max_seconds, "must be >= 0, or None for no limit")
+            self._settle(name, int, _check_whole)
+
+    def _settle(self, name: str, kind: type, check: Callable[[str, Any], None]) -> None:
+        number = getattr(self, name)
+        if number is not None:
+            check(name, number)
+            object.__setattr__(self, name, kind(number))
 
     def limits(self, sign: float = 1.0, *, stochastic: bool = False) -> Limits:
         """The tolerances as numbers, for an objective multiplied by `sign`.
 
-        On batches (`stochastic`) the gradient and the value are those of a batch:
-        no tolerance may read them, so only the step budget is left.
+        On batches the gradient and the value are those of a batch: no tolerance may
+        read them, so only the step budget is left.
+
+        Args:
+            sign: 1, or -1 when climbing: the target turns with it.
+            stochastic: whether batches differ.
+
+        >>> Stopping(target=3.0).limits(-1.0).target
+        -3.0
         """
         steps = 2**31 - 1 if self.max_steps is None else self.max_steps
         if stochastic:
@@ -132,17 +151,19 @@ class Stopping:
         )
 
 
-def _check(name: str, number: float | None, rule: str) -> None:
-    if number is not None and not (
-        isinstance(number, int | float) and 0 <= number < math.inf
-    ):
-        raise UsageError(f"{name}={number!r}: {rule}.")
-
-
-def _check_whole(name: str, number: int | None, *, least: int) -> None:
-    if number is None:
+def _check(name: str, number: Any) -> None:
+    least = -math.inf if name == "target" else 0.0
+    if is_number(number) and math.isfinite(number) and number >= least:
         return
-    if isinstance(number, bool) or int(number) != number or not number >= least:
-        raise UsageError(f"{name}={number!r}: must be a whole number >= {least}.")
-    if not number < 2**31:
-        raise UsageError(f"{name}={number!r}: must be below 2**31.")
+    rule = "must be finite" if name == "target" else "must be >= 0 and finite"
+    raise UsageError(f"{name}={number!r}: {rule}, or None to switch it off.")
+
+
+def _check_whole(name: str, number: Any) -> None:
+    least = 1 if name == "patience" else 0
+    if is_whole(number) and least <= number < 2**31:
+        return
+    raise UsageError(
+        f"{name}={number!r}: must be a whole number from {least} to 2**31 - 1, "
+        "or None for no limit."
+    )

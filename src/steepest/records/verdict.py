@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from steepest.core import plain
+
 Severity = Literal["info", "warning", "error"]
 Kind = Literal[
     "minimum",
@@ -58,18 +60,35 @@ class Verdict:
     findings: tuple[Finding, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The verdict as plain data."""
-        return asdict(self)
+        """The verdict as plain data; `from_json` reads it back."""
+        content = asdict(self)
+        for finding in content["findings"]:
+            finding["evidence"] = {
+                name: plain.number_to_json(number)
+                for name, number in finding["evidence"].items()
+            }
+        return content
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Verdict:
-        """The verdict that `to_json` wrote."""
-        findings = tuple(
-            Finding(**{**item, "steps": _pair(item.get("steps"))})
-            for item in data["findings"]
-        )
+        """The verdict that `to_json` wrote.
+
+        Args:
+            data: what it wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: a part is missing or damaged.
+
+        >>> verdict = Verdict("Converged.", "minimum", True)
+        >>> Verdict.from_json(verdict.to_json()) == verdict
+        True
+        """
+        findings = tuple(map(_finding, data["findings"]))
         return cls(data["headline"], data["kind"], data["converged"], findings)
 
 
-def _pair(steps: Any) -> tuple[int, int] | None:
-    return None if steps is None else (int(steps[0]), int(steps[1]))
+def _finding(data: dict[str, Any]) -> Finding:
+    steps, evidence = data.get("steps"), data.get("evidence", {})
+    read = {name: plain.number_from_json(item) for name, item in evidence.items()}
+    pair = None if steps is None else (int(steps[0]), int(steps[1]))
+    return Finding(**{**data, "steps": pair, "evidence": read})

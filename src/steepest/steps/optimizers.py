@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import optax
 
 from steepest.core.errors import UsageError
+from steepest.core.numbers import is_number
 from steepest.core.suggest import did_you_mean
 from steepest.steps.adgd import scale_by_adgd
 
@@ -49,8 +50,14 @@ class Optimizer:
     def numbers(self, given: Mapping[str, Any]) -> dict[str, float]:
         """Defaults with the given numbers laid over them, each checked.
 
+        Args:
+            given: numbers by name; what is left out keeps its default.
+
         Raises:
             UsageError: a number the optimizer does not take, or out of range.
+
+        >>> OPTIMIZERS["momentum"].numbers({"momentum": 0})
+        {'momentum': 0.0}
         """
         for name in given:
             if name not in self.hyper:
@@ -58,11 +65,12 @@ class Optimizer:
         numbers = {name: h.default for name, h in self.hyper.items()} | dict(given)
         for name, number in numbers.items():
             low, high = self.hyper[name].low, self.hyper[name].high
-            if not (_is_number(number) and low <= number < high):
+            if not (is_number(number) and low <= number < high):
                 raise UsageError(
                     f"{name}={number!r}: must be a number in [{low:g}, {high:g})."
                 )
-        return numbers
+        # One type for all, or a whole number would compile its own program.
+        return {name: float(number) for name, number in numbers.items()}
 
     def _takes(self, name: str) -> str:
         if not self.hyper:
@@ -182,11 +190,14 @@ OPTIMIZERS: Mapping[str, Optimizer] = MappingProxyType({e.name: e for e in _ENTR
 def get_optimizer(optimizer: Any) -> Optimizer:
     """The entry of a name, or an Optax transformation dressed as one.
 
-    >>> get_optimizer("adam").learning_rate
-    0.01
+    Args:
+        optimizer: a name of OPTIMIZERS, an Optimizer, or a transformation.
 
     Raises:
         UsageError: an unknown name, or a thing that is no transformation.
+
+    >>> get_optimizer("adam").learning_rate
+    0.01
     """
     if isinstance(optimizer, Optimizer):
         return optimizer
@@ -216,7 +227,3 @@ def _foreign(transformation: optax.GradientTransformation) -> Optimizer:
             "user's Optax transformation",
         )
     return _foreign_cache[transformation]
-
-
-def _is_number(number: Any) -> bool:
-    return hasattr(number, "__float__") and not isinstance(number, bool | str)

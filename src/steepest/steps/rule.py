@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import optax
 
 from steepest.core.errors import UsageError
+from steepest.core.numbers import is_number
 from steepest.steps import schedules
 from steepest.steps.optimizers import Optimizer, get_optimizer
 from steepest.steps.schedules import Schedule, get_schedule
@@ -35,13 +36,23 @@ class Rule:
     rate_of: Callable[[Any], Any] | None = None
 
     def init(self, params: Any) -> Any:
-        """What the optimizer remembers before the first step."""
+        """What the optimizer remembers before the first step.
+
+        Args:
+            params: the start, a tree of float arrays.
+        """
         numbers = {name: hyper.default for name, hyper in self.optimizer.hyper.items()}
         build = optax.with_extra_args_support(self.optimizer.build(1.0, **numbers))
         return jax.tree.map(jnp.asarray, build.init(params))
 
     def rate(self, numbers: dict[str, Any], step: Any, epoch: Any) -> Any:
-        """The learning rate of a step; nan where the optimizer finds its own."""
+        """The learning rate of a step; nan where the optimizer finds its own.
+
+        Args:
+            numbers: from `settle`.
+            step: updates made before it.
+            epoch: passes over the data finished before it.
+        """
         if self.rate_of is not None:
             return jnp.asarray(self.rate_of(step), float)
         if self.optimizer.learning_rate is None:
@@ -61,10 +72,20 @@ class Rule:
         value: Any,
         value_fn: Callable[[Any], Any],
     ) -> tuple[Any, Any, Any]:
-        """One update: (updates to add to params, new opt_state, rate that was used).
+        """One update; runs in compiled code.
 
-        `value` and `value_fn` reach the transformations that ask for them (Polyak
-        steps, line searches).
+        Args:
+            grad: the gradient at params. It is clipped here: by value, then by norm.
+            opt_state: what `init` or the update before returned.
+            params: the point.
+            numbers: from `settle`.
+            rate: from `rate`.
+            value: the objective at params, for rules that ask (Polyak steps).
+            value_fn: params -> value, for rules that search along a line.
+
+        Returns:
+            (updates to add to params, new opt_state, rate that was used; nan where
+            the rule hides it).
         """
         clipped = _clip(grad, numbers["clips"])
         tx = optax.with_extra_args_support(
@@ -98,6 +119,9 @@ def settle(
         clip_value: gradient entries are cut to [-clip_value, clip_value].
         horizons: budget of "step"s and "epoch"s, for schedules that end with it.
         **hyper: the optimizer's own numbers, such as momentum.
+
+    Returns:
+        (the static Rule, the numbers that compiled code takes as arguments).
 
     Raises:
         UsageError: anything that cannot be meant.
@@ -145,11 +169,7 @@ def _check_rate(
 
 
 def _positive(name: str, number: Any, advice: str = "") -> float:
-    try:
-        good = not isinstance(number, bool | str) and 0 < float(number) < float("inf")
-    except (TypeError, ValueError):
-        good = False
-    if not good:
+    if not (is_number(number) and 0 < number < float("inf")):
         raise UsageError(f"{name}={number!r}: must be > 0 and finite.{advice}")
     return float(number)
 
@@ -165,5 +185,7 @@ def _clip(grad: Any, clips: dict[str, Any]) -> Any:
 
 def _own_rate(opt_state: Any, default: Any) -> Any:
     """The rate that a rule keeps in its state, where it keeps exactly one."""
-    found = optax.tree.get_all_with_path(opt_state, "learning_rate")
-    return found[0][1] if len(found) == 1 else default
+    named = optax.tree.get_all_with_path(opt_state, "learning_rate")
+    # What computes a rate is kept under the same name as the rate itself.
+    found = [entry for _, entry in named if isinstance(entry, jax.Array)]
+    return found[0] if len(found) == 1 else default

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.core.errors import UsageError
+from steepest.core.numbers import is_number
 from steepest.core.spec import parse_spec
 from steepest.core.suggest import did_you_mean
 
@@ -96,8 +97,14 @@ class Schedule:
     def traced(self, horizon: float | None) -> dict[str, Any]:
         """The numbers for compiled code; `horizon` fills an open `over`.
 
+        Args:
+            horizon: steps or epochs (as `per` says) that the run may make.
+
         Raises:
             UsageError: the schedule needs a horizon and there is none.
+
+        >>> get_schedule("cosine:warmup=10").traced(110)
+        {'over': 100.0, 'end': 0.0, 'warmup': 10.0}
         """
         numbers = dict(self.numbers)
         if "over" in numbers and numbers["over"] is None:
@@ -113,14 +120,27 @@ class Schedule:
 
 
 def factor_at(static: tuple[str, str, bool], numbers: dict[str, Any], t: Any) -> Any:
-    """The factor on the learning rate at time t; runs in compiled code."""
+    """The factor on the learning rate at time t; runs in compiled code.
+
+    While t < warmup it is (t + 1) / warmup, at most 1; then the shape begins, its own
+    t counted from the end of the warm-up.
+
+    Args:
+        static: `Schedule.static`.
+        numbers: `Schedule.traced`.
+        t: steps or epochs finished, a float.
+
+    >>> schedule = get_schedule("inverse_time:decay=0.5")
+    >>> round(float(factor_at(schedule.static, schedule.traced(None), 2.0)), 3)
+    0.5
+    """
     name, _, warms = static
     numbers = dict(numbers)
     if not warms:
         return SCHEDULES[name].factor(t, **numbers)
     warmup = numbers.pop("warmup")
     after = SCHEDULES[name].factor(jnp.maximum(t - warmup, 0.0), **numbers)
-    return jnp.where(t < warmup, (t + 1) / warmup, after)
+    return jnp.where(t < warmup, jnp.minimum((t + 1) / warmup, 1.0), after)
 
 
 def get_schedule(schedule: Any = None) -> Schedule:
@@ -129,18 +149,22 @@ def get_schedule(schedule: Any = None) -> Schedule:
     Every schedule also takes `per` (step or epoch) and `warmup`; `warmup:over=10` is
     short for `constant:warmup=10`.
 
+    Args:
+        schedule: the spelling, a Schedule, or None for a constant rate.
+
+    Raises:
+        UsageError: an unknown name or option, or a number out of range.
+
     >>> get_schedule("inverse_time:decay=0.1,per=epoch").per
     'epoch'
     >>> get_schedule("warmup:over=10").warmup
     10.0
-
-    Raises:
-        UsageError: an unknown name or option, or a number out of range.
     """
     if schedule is None:
         return Schedule("constant")
     if isinstance(schedule, Schedule):
-        return schedule
+        options = {"per": schedule.per, "warmup": schedule.warmup}
+        return _settle(schedule.name, {**dict(schedule.numbers), **options})
     if not isinstance(schedule, str):
         raise UsageError(
             f"schedule={schedule!r}: must be text such as "
@@ -148,7 +172,16 @@ def get_schedule(schedule: Any = None) -> Schedule:
         )
     name, options = parse_spec(schedule)
     if name == "warmup":
-        options["warmup"], name = options.pop("over", 100), "constant"
+        name, options = "constant", {"warmup": 100, **_renamed(options)}
+    return _settle(name, options)
+
+
+def _renamed(options: dict[str, Any]) -> dict[str, Any]:
+    return {"warmup" if k == "over" else k: value for k, value in options.items()}
+
+
+def _settle(name: str, options: dict[str, Any]) -> Schedule:
+    """The Schedule of a name and its options, all checked."""
     if name not in SCHEDULES:
         near = did_you_mean(name, ("warmup", *SCHEDULES))
         raise UsageError(f"schedule={name!r}: unknown. {near}")
@@ -156,23 +189,26 @@ def get_schedule(schedule: Any = None) -> Schedule:
     warmup = options.pop("warmup", 0)
     if per not in ("step", "epoch"):
         raise UsageError(f"schedule: per={per!r}: must be step or epoch.")
-    _check_numbers(name, {**options, "warmup": warmup})
     known = SCHEDULES[name].defaults
-    for option in options:
-        if option not in known:
+    for option, value in {**options, "warmup": warmup}.items():
+        if option not in known and option != "warmup":
             near = did_you_mean(option, (*known, "per", "warmup"))
             raise UsageError(f"schedule {name}: {option}: unknown. {near}")
+        if not (option == "over" and value is None):
+            _check_number(name, option, value, known.get(option, 0.0))
     return Schedule(name, tuple({**known, **options}.items()), per, float(warmup))
 
 
-def _check_numbers(name: str, options: dict[str, Any]) -> None:
-    for option, value in options.items():
-        for number in value if isinstance(value, tuple) else (value,):
-            if isinstance(number, bool | str) or not 0 <= number < np.inf:
-                raise UsageError(
-                    f"schedule {name}: {option}={value!r}: must be >= 0 and finite."
-                )
-    if options.get("over", 1) == 0:
+def _check_number(name: str, option: str, value: Any, default: Any) -> None:
+    """Refuse a value out of range, or a list where one number is meant."""
+    numbers = [value]
+    if isinstance(value, tuple | list) and isinstance(default, tuple):
+        numbers = list(value)
+    for number in numbers:
+        if not (is_number(number) and 0 <= number < np.inf):
+            what = f"schedule {name}: {option}={value!r}"
+            raise UsageError(f"{what}: must be a finite number >= 0.")
+    if option == "over" and value == 0:
         raise UsageError(f"schedule {name}: over=0: must be > 0.")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any, Literal
+from typing import Literal
 
 from steepest.core.errors import UsageError
 from steepest.descent.loop import Event
@@ -48,7 +48,6 @@ class ProgressBar:
         from rich.progress import (
             BarColumn,
             Progress,
-            TaskProgressColumn,
             TextColumn,
             TimeRemainingColumn,
         )
@@ -59,16 +58,14 @@ class ProgressBar:
             total = n_rows * stopping.max_epochs
         self._bar = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TaskProgressColumn(),
+            BarColumn(bar_width=14),
             TextColumn("{task.fields[note]}"),
-            TimeRemainingColumn(),
+            TimeRemainingColumn(compact=True),
             console=Console(stderr=True),
             transient=True,
         )
-        name = "fitting" if n_rows else "descending"
-        self._task = self._bar.add_task(name, total=total, note="compiling")
-        self._shown, self._seen = 0.0, 0
+        self._task = self._bar.add_task("compiling", total=total, note="")
+        self._shown, self._seen, self._since = 0.0, 0, (0, 0.0)
 
     def open(self) -> None:
         """Show the bar, while the program compiles."""
@@ -81,22 +78,29 @@ class ProgressBar:
         now = time.monotonic()
         if event.stop is None and now - self._shown < EVERY_SECONDS:
             return
+        if not self._shown:  # what compiling took says nothing of the speed
+            self._since = (self._seen, event.seconds)
         self._shown = now
         done = self._seen if self._n_rows else int(event.state.step)
-        self._bar.update(self._task, completed=done, note=self._note(event))
+        words, note = self._words(event)
+        self._bar.update(self._task, completed=done, description=words, note=note)
 
     def close(self) -> None:
         """Take the bar away; what counts is printed by the caller."""
         self._bar.stop()
 
-    def _note(self, event: Event) -> str:
+    def _words(self, event: Event) -> tuple[str, str]:
+        """(where the run is, how it goes), to fit 80 columns together."""
         value, grad_norm = event.log.last_point()
         if not self._n_rows:
-            step = int(event.state.step)
-            return f"step {step:,}  value {value:.6g}  |gradient| {grad_norm:.2g}"
-        epoch = int(event.state.cursor.epoch)
-        parts: list[Any] = [f"epoch {epoch}/{self._epochs or '?'}", f"loss {value:.4g}"]
+            step = f"step {int(event.state.step):,}"
+            return step, f"value {value:.6g}  |gradient| {grad_norm:.2g}"
+        parts = [f"loss {value:.4g}"]
         if len(event.log.validation.loss):
             parts.append(f"validation {event.log.validation.loss[-1]:.4g}")
-        speed = self._seen / max(event.seconds, 1e-9)
-        return "  ".join([*parts, f"{speed:,.0f} rows/s"])
+        rows, seconds = self._since
+        if event.seconds > seconds:
+            speed = (self._seen - rows) / (event.seconds - seconds)
+            parts.append(f"{speed:,.0f} rows/s")
+        epoch = int(event.state.cursor.epoch)
+        return f"epoch {epoch}/{self._epochs or '?'}", "  ".join(parts)

@@ -1,0 +1,283 @@
+"""One fit, from what was asked to the model that comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from steepest.api.environment import environment
+from steepest.api.fitted import Fitted
+from steepest.api.table_data import TableData, prepare
+from steepest.api.table_judge import TableJudge
+from steepest.core import random, tree
+from steepest.core.errors import SteepestError, UsageError
+from steepest.core.spec import parse_spec
+from steepest.data.blocks import Blocks, batch_rows
+from steepest.descent.jax_engine import JaxEngine
+from steepest.descent.loop import Ended, Watcher, descend
+from steepest.descent.sources import TableSource
+from steepest.descent.watchers import TraceFile, progress_bar
+from steepest.diagnosis import judge_fit
+from steepest.problems.models import Model, get_model
+from steepest.problems.objectives import TableObjective
+from steepest.records import Run, Stopping
+from steepest.records.folder import discard_run, new_folder
+from steepest.steps import Rule, settle
+
+AUTO_OPTIMIZER, AUTO_SCHEDULE = "adam", "cosine"
+AUTO_STEPS = 4000
+"""Updates that the default number of epochs aims at, on a small table."""
+PREPARE = (
+    "task",
+    "loss",
+    "validation",
+    "ignore",
+    "class_weight",
+    "sample_weight",
+    "standardize",
+    "seed",
+)
+"""The options that shape the data."""
+STOPPING = ("gtol", "patience", "max_steps", "max_seconds")
+
+
+def fit_table(data: Any, target: str | None, asked: dict[str, Any]) -> Fitted:
+    """Fit what `steepest.fit` was asked for; `asked` holds its options by name."""
+    stopping = Stopping(**{k: asked[k] for k in STOPPING}, max_epochs=asked["epochs"])
+    random.check_seed(asked["seed"])
+    recipe, penalties = _model(asked["model"]), _penalties(asked)
+    auto = asked["optimizer"] == "auto"
+    horizons = {"step": 1, "epoch": 1}
+    # once for its checks alone, before any file is read
+    _settle(asked, AUTO_OPTIMIZER if auto else asked["optimizer"], None, horizons)
+    table = prepare(data, target, **{name: asked[name] for name in PREPARE})
+    plan = _plan(asked, len(table.train.target))
+    blocks = Blocks(
+        tuple(table.train),
+        batch_size=plan.batch_size,
+        seed=asked["seed"],
+        fill=not recipe.rows_meet,
+    )
+    _check_gtol(asked["gtol"], blocks)
+    stopping = Stopping(**{k: asked[k] for k in STOPPING}, max_epochs=plan.epochs)
+    steps = plan.epochs * blocks.batches_per_epoch
+    horizons = {"step": steps, "epoch": plan.epochs}
+    rule, numbers = _settle(asked, plan.optimizer, plan.schedule, horizons)
+    numbers["objective"] = penalties
+    fitting = Fitting(table, recipe, blocks, rule, numbers, stopping, asked["seed"])
+    watchers: list[Watcher] = [
+        *progress_bar(asked["progress"], stopping, blocks.n_rows)
+    ]
+    folder = None if asked["save"] is None else new_folder(asked["save"])
+    if folder is not None:
+        watchers.append(TraceFile(folder))
+    try:
+        ended = fitting.run(watchers)
+    except SteepestError:
+        discard_run(folder)
+        raise
+    fitted = fitting.fitted(ended, _settings(fitting, plan, asked))
+    if folder is not None:
+        fitted.save(folder)
+    return fitted
+
+
+class Plan(NamedTuple):
+    """What was asked, with every "auto" replaced by a choice."""
+
+    optimizer: Any
+    schedule: Any
+    batch_size: int | str
+    epochs: int
+    chosen: dict[str, str]
+    """Each choice that was made, and why."""
+
+
+class Fitting(NamedTuple):
+    """One fit with everything settled."""
+
+    table: TableData
+    model: Model
+    blocks: Blocks
+    rule: Rule
+    numbers: dict[str, Any]
+    stopping: Stopping
+    seed: int
+
+    def run(self, watchers: list[Watcher]) -> Ended:
+        """Descend."""
+        source = TableSource(self.blocks)
+        engine = JaxEngine(
+            TableObjective(self.model, self.table.loss),
+            self.rule,
+            self.numbers,
+            self.stopping.limits(stochastic=source.stochastic),
+            path=False,
+            stochastic=source.stochastic,
+            precision="float32",
+        )
+        key = random.key(self.seed)
+        params, stats = self.model.init(key, *self.sizes)
+        judge = TableJudge(engine, self.table.train, self.table.validation)
+        state = engine.start(params, stats, key)
+        return descend(
+            engine, source, state, self.stopping, judge=judge, watchers=watchers
+        )
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """(inputs, outputs) of the model."""
+        classes = self.table.target.classes
+        outputs = len(classes) if self.table.loss.tasks == ("multiclass",) else 1
+        if self.table.target.task == "multiclass":
+            outputs = len(classes)
+        return len(self.table.features.names), outputs
+
+    def fitted(self, ended: Ended, settings: dict[str, Any]) -> Fitted:
+        """The model with its metrics and its run."""
+        fitted = Fitted(
+            features=self.table.features,
+            target=self.table.target,
+            model=self.model,
+            loss=self.table.loss,
+            params=jax.device_get(ended.params),
+            stats=jax.device_get(ended.stats),
+        )
+        fitted.judge(self.table.train, self.table.validation)
+        verdict = judge_fit(
+            ended.stop, ended.trace, settings=settings, score=fitted.sentence()
+        )
+        fitted.run = Run(
+            params=tree.to_numpy(ended.params),
+            value=ended.value,
+            grad_norm=ended.grad_norm,
+            steps=int(ended.state.step),
+            best_step=ended.best_step,
+            stop=ended.stop,
+            verdict=verdict,
+            trace=ended.trace,
+            seconds=ended.seconds,
+            settings=settings,
+            environment=environment(),
+        )
+        return fitted
+
+
+def _model(model: Any) -> Model:
+    if isinstance(model, str):
+        name, options = parse_spec(model)
+        return get_model(name, **options)
+    return get_model(model)
+
+
+def _settle(
+    asked: dict[str, Any], optimizer: Any, schedule: Any, horizons: dict[str, Any]
+) -> tuple[Rule, dict[str, Any]]:
+    return settle(
+        optimizer,
+        asked["learning_rate"],
+        schedule=asked["schedule"] if schedule is None else schedule,
+        clip_norm=asked["clip_norm"],
+        clip_value=asked["clip_value"],
+        horizons=horizons,
+        **asked["hyper"],
+    )
+
+
+def _plan(asked: dict[str, Any], n_rows: int) -> Plan:
+    """Choose what was left open; a user who names the step keeps it plain."""
+    optimizer, schedule = asked["optimizer"], asked["schedule"]
+    batch_size, epochs = asked["batch_size"], asked["epochs"]
+    chosen = {}
+    if batch_size == "auto":
+        batch_size = int(np.clip(2 ** round(np.log2(max(n_rows / 50, 1))), 16, 256))
+        chosen["batch_size"] = "a fiftieth of the rows, from 16 to 256"
+    if epochs is None:
+        size = batch_rows(batch_size, n_rows)
+        epochs = int(np.clip(AUTO_STEPS * size // n_rows, 10, 1000))
+        chosen["epochs"] = f"about {AUTO_STEPS} updates, from 10 to 1000 epochs"
+    if isinstance(optimizer, str) and optimizer == "auto":
+        optimizer = AUTO_OPTIMIZER
+        chosen["optimizer"] = "adam brings columns of any scale along"
+        if schedule is None and asked["learning_rate"] is None:
+            schedule = AUTO_SCHEDULE
+            chosen["schedule"] = "cosine lets the noise of batches fade to nothing"
+    return Plan(optimizer, schedule, batch_size, epochs, chosen)
+
+
+def _penalties(asked: dict[str, Any]) -> dict[str, float]:
+    found = {}
+    for name in ("l1", "l2"):
+        weight = asked[name]
+        if isinstance(weight, bool | str) or not 0 <= weight < float("inf"):
+            raise UsageError(f"{name}={weight!r}: must be >= 0 and finite.")
+        if weight > 0:
+            found[name] = float(weight)
+    return found
+
+
+def _check_gtol(gtol: float | None, blocks: Blocks) -> None:
+    if gtol is not None and not blocks.full:
+        raise UsageError(
+            f"gtol={gtol:g}: the gradient of a batch is noisy and proves nothing; "
+            "use batch_size='full', or patience with validation rows."
+        )
+
+
+def _settings(fitting: Fitting, plan: Plan, asked: dict[str, Any]) -> dict[str, Any]:
+    """What was asked, inferred and chosen, as plain data."""
+    weights = asked["sample_weight"]
+    return {
+        **_data_settings(fitting, plan, asked["validation"]),
+        **_rule_settings(fitting, plan),
+        "model": fitting.model.to_json(),
+        "penalty": fitting.numbers["objective"],
+        "class_weight": _plain(asked["class_weight"]),
+        "sample_weight": weights if isinstance(weights, str) else weights is not None,
+        **{name: asked[name] for name in STOPPING},
+        "seed": asked["seed"],
+        "precision": "float32",
+    }
+
+
+def _data_settings(fitting: Fitting, plan: Plan, validation: Any) -> dict[str, Any]:
+    table, blocks = fitting.table, fitting.blocks
+    held = table.validation
+    return {
+        "target": table.target.name,
+        "task": table.target.task,
+        "task_reason": table.target.reason,
+        "rows": {
+            "train": blocks.n_rows,
+            "validation": 0 if held is None else len(held.target),
+            "target_missing": table.target.missing,
+        },
+        "columns": len(table.features.names),
+        "notes": list(table.features.notes),
+        "validation_share": validation if isinstance(validation, int | float) else None,
+        "batch_size": blocks.batch_size,
+        "epochs": plan.epochs,
+        "chosen": plan.chosen,
+        "loss": str(table.loss),
+    }
+
+
+def _rule_settings(fitting: Fitting, plan: Plan) -> dict[str, Any]:
+    rule, numbers = fitting.rule, fitting.numbers
+    own = rule.optimizer.learning_rate is None or rule.rate_of is not None
+    return {
+        "optimizer": rule.optimizer.name,
+        "learning_rate": None if own else numbers["learning_rate"],
+        "schedule": None if plan.schedule is None else str(plan.schedule),
+        **numbers["hyper"],
+        **numbers["clips"],
+    }
+
+
+def _plain(class_weight: Any) -> Any:
+    if isinstance(class_weight, Mapping):
+        return {str(label): float(weight) for label, weight in class_weight.items()}
+    return class_weight

@@ -1,0 +1,172 @@
+"""What minimize and maximize share: all but the direction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from steepest.cli.command import Command
+from steepest.cli.ending import exit_code
+from steepest.cli.interrupts import interruptible
+from steepest.cli.options import (
+    NUMBER_OR_NONE,
+    WHOLE_OR_NONE,
+    PointType,
+    budget_options,
+    gallery_option,
+    given,
+    optimizers_option,
+    option,
+    output_options,
+    step_options,
+    stop,
+    together,
+)
+from steepest.cli.show import (
+    number_text,
+    say,
+    say_fields,
+    say_findings,
+    say_headline,
+    say_json,
+    value_text,
+)
+from steepest.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from steepest.records import Run
+
+_function_options = together(
+    click.argument("formula"),
+    option(
+        "--start",
+        type=PointType(),
+        metavar="POINT",
+        section="Problem",
+        help="Where to begin: x=3,y=4, a vector as x=[1,2,3]; without names for a "
+        "gallery function, which has a start of its own.",
+    ),
+    step_options,
+    stop(
+        "--gtol",
+        type=NUMBER_OR_NONE,
+        metavar="NUMBER",
+        help="Stop at this gradient norm; none for never. Default 1e-06.",
+    ),
+    stop(
+        "--ftol",
+        type=NUMBER_OR_NONE,
+        metavar="NUMBER",
+        help="Stop when a step changes the value by less, relative to max(1, |value|). "
+        "Default none.",
+    ),
+    stop(
+        "--xtol",
+        type=NUMBER_OR_NONE,
+        metavar="NUMBER",
+        help="Stop when a step is shorter, relative to max(1, |params|). Default none.",
+    ),
+    stop(
+        "--target",
+        type=NUMBER_OR_NONE,
+        metavar="NUMBER",
+        help="Stop when the value reaches this. Default none.",
+    ),
+    stop(
+        "--patience",
+        type=WHOLE_OR_NONE,
+        metavar="STEPS",
+        help="Stop after so many steps without a new best value. Default none.",
+    ),
+    stop(
+        "--max-steps",
+        type=WHOLE_OR_NONE,
+        metavar="STEPS",
+        help="Steps at most; none for no limit. Default 10000.",
+    ),
+    budget_options,
+    output_options,
+    gallery_option,
+    optimizers_option,
+)
+
+
+def function_command(door: str, *, summary: str, examples: str) -> Command:
+    """The command of a door for functions.
+
+    Args:
+        door: the name of a function in steepest.api: minimize or maximize.
+        summary: what the help says first.
+        examples: command lines.
+    """
+
+    @click.command(door, cls=Command, help=summary, examples=examples)
+    @_function_options
+    @click.pass_context
+    def command(
+        ctx: click.Context, formula: str, as_json: bool, strict: bool, **_: Any
+    ) -> int:
+        from steepest import api
+
+        options = given(ctx, "formula", "as_json", "strict")
+        _ask_for_start(formula, options)
+        with interruptible():
+            run: Run = getattr(api, door)(formula, **options)
+        if as_json:
+            say_json(run.to_json(trace=False))
+        else:
+            _say_run(run, ctx.command, saved=options.get("save"))
+        return exit_code(run, strict=strict)
+
+    return command
+
+
+def _ask_for_start(formula: str, options: dict[str, Any]) -> None:
+    """A formula needs a start: say for which variables."""
+    from steepest.problems.formulas import parse
+    from steepest.problems.gallery import GALLERY
+
+    name = formula.strip()
+    if "start" in options or name in GALLERY or name.isidentifier():
+        return
+    point = ",".join(f"{variable}=1" for variable in parse(formula).variables)
+    raise UsageError(f"--start is missing; say where to begin, as --start {point}.")
+
+
+def _say_run(run: Run, command: click.Command, *, saved: str | None) -> None:
+    say_headline(run)
+    say()
+    fields = [
+        *_point(run.params),
+        ("value", number_text(run.value)),
+        ("gradient norm", f"{run.grad_norm:.3g}"),
+        ("steps", f"{run.steps:,} in {run.seconds:.2g} s"),
+        ("stop", f"{run.stop.name}: {run.stop.value}"),
+        ("optimizer", _rule(run.settings)),
+    ]
+    if saved is not None:
+        fields.append(("saved in", saved))
+    say_fields(fields)
+    if run.verdict.findings:
+        say()
+        say_findings(run, command)
+
+
+def _point(params: Any) -> list[tuple[str, str]]:
+    if isinstance(params, dict):
+        return [(name, value_text(value)) for name, value in params.items()]
+    return [("params", value_text(params))]
+
+
+def _rule(settings: dict[str, Any]) -> str:
+    """The optimizer and its rate, and who chose it."""
+    rate, schedule = settings["learning_rate"], settings["schedule"]
+    parts = [settings["optimizer"]]
+    if settings["optimizer_chosen"] == "auto":
+        parts[0] += " (chosen by auto)"
+    if rate is not None:
+        parts.append(f"learning rate {rate:g}")
+    if schedule is not None:
+        parts.append(f"schedule {schedule}")
+    return ", ".join(parts)

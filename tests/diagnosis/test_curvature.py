@@ -1,0 +1,115 @@
+"""What kind of point it is, beside Hessians worked out by hand."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steepest.diagnosis import Curvature, measure_curvature
+from steepest.diagnosis.curvature import MOST_PARAMS
+
+
+def measured(fn, *point):
+    with jax.enable_x64(True):
+        return measure_curvature(fn, jnp.array(point, float))
+
+
+# fn, point, smallest and largest eigenvalue by hand, kind
+POINTS = {
+    "bowl": (lambda p: p[0] ** 2 + 5 * p[1] ** 2, (0, 0), (2, 10), "minimum"),
+    "cross": (
+        lambda p: p[0] ** 2 + p[0] * p[1] + p[1] ** 2,
+        (3, 4),
+        (1, 3),
+        "minimum",
+    ),
+    "saddle": (lambda p: p[0] ** 2 - p[1] ** 2, (0, 0), (-2, 2), "saddle"),
+    "summit": (lambda p: -jnp.sum(p**2) + 3, (0, 0), (-2, -2), "maximum"),
+    "quartic": (lambda p: jnp.sum(p**4), (0, 0, 0), (0, 0), "plateau"),
+    "monkey": (lambda p: p[0] ** 3 - 3 * p[0] * p[1] ** 2, (0, 0), (0, 0), "plateau"),
+    "constant": (lambda p: 0 * p[0] + 7.0, (1,), (0, 0), "plateau"),
+    "slope": (lambda p: 2 * p[0] + p[1], (1, 1), (0, 0), "plateau"),
+    "valley": (lambda p: (p[0] - p[1]) ** 2, (1, 1), (0, 4), "minimum"),
+    "ridge": (lambda p: -((p[0] - p[1]) ** 2), (1, 1), (-4, 0), "maximum"),
+    "faint saddle": (
+        lambda p: p[0] ** 2 - 1e-6 * p[1] ** 2,
+        (0, 0),
+        (-2e-6, 2),
+        "saddle",
+    ),
+    "rosenbrock": (
+        lambda p: 100 * (p[1] - p[0] ** 2) ** 2 + (1 - p[0]) ** 2,
+        (1, 1),
+        (501 - np.sqrt(250601), 501 + np.sqrt(250601)),
+        "minimum",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_kind_and_eigenvalues(name):
+    fn, point, (smallest, largest), kind = POINTS[name]
+    found = measured(fn, *point)
+    assert found.smallest == pytest.approx(smallest, rel=1e-10, abs=1e-12)
+    assert found.largest == pytest.approx(largest, rel=1e-10, abs=1e-12)
+    assert found.kind == kind
+
+
+def test_any_symmetric_matrix_beside_numpy():
+    matrices = np.random.default_rng(3).normal(size=(4, 5, 5))
+    matrices += matrices.transpose(0, 2, 1)
+
+    def form(params):
+        flat = jnp.concatenate([params["x"].ravel(), params["y"][None]])
+        return flat @ params["A"] @ flat / 2
+
+    for matrix in matrices:
+        with jax.enable_x64(True):
+            found = measure_curvature(
+                lambda p, m=matrix: form({**p, "A": jnp.asarray(m)}),
+                {"x": jnp.ones((2, 2)), "y": jnp.array(0.5)},
+            )
+        values = np.linalg.eigvalsh(matrix)
+        assert (found.smallest, found.largest) == pytest.approx(
+            (values[0], values[-1]), rel=1e-10
+        )
+
+
+def test_two_hundred_params_are_measured_and_one_more_is_not():
+    scale = jnp.linspace(1.0, 2.0, MOST_PARAMS)
+    found = measure_curvature(lambda p: jnp.sum(scale * p**2), jnp.zeros(MOST_PARAMS))
+    assert (found.smallest, found.largest) == pytest.approx((2.0, 4.0), rel=1e-5)
+    calls = []
+    assert measure_curvature(calls.append, jnp.zeros(MOST_PARAMS + 1)) is None
+    assert calls == []
+
+
+@pytest.mark.parametrize(
+    "fn", [lambda p: jnp.sum(p**1.5), lambda p: jnp.sum(jnp.log(p))]
+)
+def test_a_hessian_that_is_not_finite_says_nothing(fn):
+    assert measured(fn, 0.0, 1.0) is None
+
+
+def test_rounding_is_no_curvature():
+    """In 32 bits a flat direction of a steep bowl shows eigenvalues of about 1e-5."""
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(8, 8)))[0]
+    half = jnp.asarray(turn[:4] * 100.0, jnp.float32)
+    found = measure_curvature(lambda p: jnp.sum((half @ p) ** 2), jnp.zeros(8))
+    assert found.noise > abs(found.smallest)
+    assert found.kind == "minimum"
+
+
+@given(st.floats(-1e3, 1e3), st.floats(0, 1e3), st.floats(1e-12, 1.0))
+def test_the_kind_is_told_by_what_stands_out_of_the_noise(smallest, width, noise):
+    found = Curvature(smallest, smallest + width, noise)
+    up, down = found.largest > noise, smallest < -noise
+    kinds = {(1, 1): "saddle", (1, 0): "minimum", (0, 1): "maximum", (0, 0): "plateau"}
+    assert found.kind == kinds[up, down]
+
+
+def test_turning_the_function_over_turns_the_kind():
+    found = Curvature(1.0, 3.0, 1e-12)
+    assert Curvature(-3.0, -1.0, 1e-12).kind == "maximum" != found.kind

@@ -1,0 +1,354 @@
+"""Verdicts: every Stop in every situation, and what the words must name."""
+
+import itertools
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steepest.diagnosis import Curvature, judge_fit, judge_point
+from steepest.records import Finding, Stop, Trace, Validation, Verdict
+from steepest.records import row as rows_of
+from steepest.records.row import Row
+
+BOWL = Curvature(2.0, 10.0, 1e-12)
+SADDLE = Curvature(-2.0, 2.0, 1e-12)
+SUMMIT = Curvature(-10.0, -2.0, 1e-12)
+FLAT = Curvature(0.0, 0.0, 1e-12)
+CURVATURES = [BOWL, SADDLE, SUMMIT, FLAT, None]
+ENDS = [stop for stop in Stop if not stop.failed]
+GTOL = 1e-6
+
+
+def trace(*, values=(25.0, 4.0, 1.0), grads=(10.0, 4.0, 1e-7), losses=(), norm=1.0):
+    n = len(values)
+    columns = {name: np.zeros(n, rows_of.dtype_of(name)) for name in Row._fields}
+    columns["step"] = np.arange(n)
+    columns["value"] = np.array(values, float)
+    columns["grad_norm"] = np.array([*grads, *[grads[-1]] * n][:n], float)
+    columns["param_norm"] = np.full(n, norm)
+    curve = Validation.empty()
+    for epoch, loss in enumerate(losses):
+        curve = curve.add(epoch, 10 * epoch, loss)
+    return Trace(Row(**columns), curve)
+
+
+def judge(stop, curvature=BOWL, *, of=None, **settings):
+    asked = {"learning_rate": 0.1, "direction": "minimize", "gtol": GTOL, **settings}
+    return judge_point(stop, trace() if of is None else of, curvature, settings=asked)
+
+
+STEEP = trace(grads=(10.0, 4.0, 3.0))
+"""Ends where the gradient is large."""
+
+
+def check(verdict):
+    """What every verdict owes."""
+    assert verdict.headline[0].isupper()
+    assert verdict.headline.endswith(".")
+    for finding in verdict.findings:
+        assert finding.severity in ("info", "warning", "error")
+        assert finding.advice.endswith(".")
+        assert finding.evidence
+        assert all(isinstance(number, float) for number in finding.evidence.values())
+    text = json.dumps(verdict.to_json(), allow_nan=False)
+    if all(math.isfinite(x) for f in verdict.findings for x in f.evidence.values()):
+        assert Verdict.from_json(json.loads(text)) == verdict
+
+
+@pytest.mark.parametrize("end", [trace(), STEEP], ids=["stationary", "steep"])
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+@pytest.mark.parametrize("curvature", CURVATURES)
+@pytest.mark.parametrize("stop", Stop, ids=lambda stop: stop.name)
+def test_every_stop_in_every_situation(stop, curvature, direction, end):
+    verdict = judge(stop, curvature, of=end, direction=direction)
+    check(verdict)
+    goal = "minimum" if direction == "minimize" else "maximum"
+    if stop.failed:
+        kind = "diverged" if stop is Stop.DIVERGED else "nonfinite"
+    elif end is STEEP:
+        kind = "not_stationary"
+    else:
+        kind = goal if curvature is None else curvature.kind
+    assert verdict.kind == kind
+    assert verdict.converged == (
+        (not stop.failed and stop is Stop.TARGET) or kind == goal
+    )
+    assert bool(verdict.findings) != verdict.converged
+
+
+@pytest.mark.parametrize("stop", ENDS, ids=lambda stop: stop.name)
+def test_a_minimum_is_told_from_the_point_not_from_the_stop(stop):
+    verdict = judge(stop)
+    assert verdict.kind == "minimum"
+    assert verdict.converged
+    assert "value 1, gradient norm 1e-07" in verdict.headline
+
+
+def test_what_was_not_measured_is_said():
+    verdict = judge(Stop.GRADIENT_SMALL, None)
+    assert verdict.kind == "minimum"
+    assert "curvature not measured" in verdict.headline
+    assert "not measured" not in judge(Stop.GRADIENT_SMALL).headline
+
+
+@pytest.mark.parametrize(
+    ("curvature", "kind", "words"),
+    [
+        (SADDLE, "saddle", "Stopped at a saddle"),
+        (SUMMIT, "maximum", "Stopped at a maximum, not a minimum"),
+        (FLAT, "plateau", "Stopped on a plateau"),
+    ],
+)
+def test_a_point_of_another_kind_is_no_success(curvature, kind, words):
+    verdict = judge(Stop.GRADIENT_SMALL, curvature)
+    (finding,) = verdict.findings
+    assert (verdict.kind, verdict.converged, finding.symptom) == (kind, False, kind)
+    assert verdict.headline.startswith(words)
+    assert finding.evidence == {
+        "eigenvalue_min": curvature.smallest,
+        "eigenvalue_max": curvature.largest,
+    }
+    assert "start elsewhere" in finding.advice
+
+
+def test_climbing_to_a_minimum_is_no_success():
+    verdict = judge(Stop.GRADIENT_SMALL, BOWL, direction="maximize")
+    assert not verdict.converged
+    assert "Stopped at a minimum, not a maximum" in verdict.headline
+
+
+@pytest.mark.parametrize("stop", [Stop.MAX_STEPS, Stop.MAX_SECONDS, Stop.INTERRUPTED])
+def test_a_budget_is_no_success(stop):
+    verdict = judge(stop, None, of=STEEP)
+    assert verdict.headline.startswith("Not converged: ")
+    assert "gradient norm 3" in verdict.headline
+    (finding,) = verdict.findings
+    assert finding.evidence == {"grad_norm": 3.0, "grad_norm_start": 10.0, "gtol": GTOL}
+
+
+@pytest.mark.parametrize(
+    ("stop", "advice"),
+    [
+        (Stop.MAX_STEPS, "raise max_steps"),
+        (Stop.MAX_SECONDS, "raise max_seconds"),
+        (Stop.INTERRUPTED, "start again from params"),
+        (Stop.PRECISION, "rescale the params"),
+        (Stop.PATIENCE, "lower learning_rate, or raise patience"),
+        (Stop.VALUE_FLAT, "lower ftol and xtol"),
+        (Stop.STEP_SMALL, "lower ftol and xtol"),
+        (Stop.GRADIENT_SMALL, "start again from params with a smaller learning_rate"),
+    ],
+)
+def test_what_to_do_fits_the_cause(stop, advice):
+    (finding,) = judge(stop, None, of=STEEP).findings
+    assert finding.advice.startswith((advice, "the point that met gtol"))
+    assert advice in finding.advice
+
+
+def test_a_small_rate_that_stalls_has_not_converged():
+    """f = x^2 from 5 with rate 1e-6: the value is flat, the gradient is not small."""
+    for stop in (Stop.VALUE_FLAT, Stop.STEP_SMALL):
+        verdict = judge(stop, of=trace(grads=(10.0, 9.99)))
+        assert (verdict.kind, verdict.converged) == ("not_stationary", False)
+        assert judge(stop, of=trace(grads=(10.0, 0.0099))).converged
+
+
+def test_precision_counts_where_rounding_alone_explains_the_gradient():
+    eps = np.finfo(float).eps
+    for grad, converged in ((100 * eps * 10, True), (1e-3, False)):
+        end = trace(grads=(1.0, 1.0, grad))
+        assert judge(Stop.PRECISION, of=end, gtol=None).converged is converged
+    assert not judge(Stop.PRECISION, None, of=trace(grads=(1.0,)), gtol=None).converged
+
+
+def test_a_target_that_was_reached_is_a_success_wherever_it_is():
+    for curvature in CURVATURES:
+        verdict = judge(Stop.TARGET, curvature)
+        assert verdict.converged
+        assert verdict.headline.startswith("The target was reached: value 1")
+    assert judge(Stop.TARGET, SADDLE).kind == "saddle"
+    assert judge(Stop.TARGET, None, of=STEEP).kind == "not_stationary"
+
+
+BLOWN = trace(values=(25.0, 9e3, 3.2e6, 25.0), grads=(10.0, 190.0, 3e3, 10.0))
+
+
+def test_divergence_names_the_rate_the_rise_and_the_steps():
+    verdict = judge(Stop.DIVERGED, of=BLOWN, learning_rate=10.0)
+    expected = "Diverged with learning_rate=10: the value rose from 25 to 3.2e+06"
+    assert verdict.headline.startswith(expected)
+    assert "within 3 steps" in verdict.headline
+    (finding,) = verdict.findings
+    assert finding.severity == "error"
+    assert finding.steps == (0, 3)
+    assert finding.evidence["value_start"] == 25.0
+    assert finding.evidence["value_worst"] == 3.2e6
+
+
+FALLEN = (0.0, -1e9, -1e22, -1e22)
+
+
+@pytest.mark.parametrize(
+    ("direction", "values", "words"),
+    [
+        ("minimize", (25.0, 9e3, 3e6, 25.0), "rose from 25 to 3e+06"),
+        ("minimize", FALLEN, "falls without bound (to -1e+22)"),
+        ("maximize", FALLEN, "fell from 0 to -1e+22"),
+        ("maximize", (0.0, 1e9, 1e22, 1e22), "rises without bound (to 1e+22)"),
+    ],
+)
+def test_the_way_it_went_is_said(direction, values, words):
+    end = trace(values=values)
+    assert words in judge(Stop.DIVERGED, of=end, direction=direction).headline
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e308])
+def test_a_number_that_is_none_is_told_and_can_be_written(value):
+    verdict = judge(Stop.NONFINITE, None, of=trace(values=(25.0, value, 25.0)))
+    check(verdict)
+    assert (verdict.kind, verdict.converged) == ("nonfinite", False)
+    assert "became inf or nan" in verdict.headline
+
+
+def test_one_row_is_enough():
+    end = trace(values=(25.0,))
+    for stop in Stop:
+        check(judge(stop, of=end))
+
+
+@pytest.mark.parametrize("rate", [10.0, 1.0, 0.3, 1e-6, 7.77e5])
+@pytest.mark.parametrize("steep", [1e-3, 0.7, 2.0, 7.95, 10.0, 333.0, 1.1e9])
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_the_rate_advised_is_stable(direction, steep, rate):
+    """Descent on a quadratic is stable below 2 / curvature; we advise half of it."""
+    curvature = Curvature(steep / 3, steep, 1e-12)
+    if direction == "maximize":
+        curvature = Curvature(-steep, -steep / 3, 1e-12)
+    verdict = judge(
+        Stop.DIVERGED, curvature, of=BLOWN, learning_rate=rate, direction=direction
+    )
+    (finding,) = verdict.findings
+    better = finding.remedy["learning_rate"]
+    assert 0 < better <= (1 + 1e-8) * min(1 / steep, rate / 10)
+    assert better > 0.9 * min(1 / steep, rate / 10)
+    assert f"learning_rate={better:g}" in finding.advice
+    assert finding.evidence["curvature"] == steep
+
+
+def test_without_curvature_a_tenth_of_the_rate_is_advised():
+    for curvature in (None, FLAT):
+        (finding,) = judge(Stop.DIVERGED, curvature, learning_rate=0.3).findings
+        assert finding.remedy == {"learning_rate": 0.03}
+
+
+@pytest.mark.parametrize("stop", [Stop.DIVERGED, Stop.NONFINITE])
+def test_a_rule_without_a_rate_is_advised_to_have_one(stop):
+    verdict = judge(stop, of=BLOWN, learning_rate=None)
+    assert "learning_rate=" not in verdict.headline
+    (finding,) = verdict.findings
+    assert finding.remedy == {}
+    assert "named optimizer with a smaller learning_rate" in finding.advice
+
+
+@given(
+    st.sampled_from(Stop),
+    st.sampled_from(CURVATURES),
+    st.lists(st.floats(), min_size=1, max_size=4),
+    st.lists(st.floats(min_value=0), min_size=1, max_size=4),
+    st.floats(1e-12, 1e12) | st.none(),
+)
+def test_any_trace_can_be_judged(stop, curvature, values, grads, rate):
+    end = trace(values=values, grads=grads)
+    for verdict in (
+        judge(stop, curvature, of=end, learning_rate=rate, gtol=None),
+        judge_fit(stop, end, settings={"learning_rate": rate}),
+    ):
+        check(verdict)
+        if stop.failed:
+            assert not verdict.converged
+
+
+def fit(stop, losses=(), *, grads=(10.0, 1.0), score="", **settings):
+    end = trace(grads=grads, losses=losses)
+    return judge_fit(
+        stop, end, settings={"learning_rate": 0.1, **settings}, score=score
+    )
+
+
+@pytest.mark.parametrize("stop", Stop, ids=lambda stop: stop.name)
+def test_every_stop_of_a_fit(stop):
+    verdict = fit(stop, score="R2 0.9 on validation rows.")
+    check(verdict)
+    successes = (Stop.GRADIENT_SMALL, Stop.PATIENCE, Stop.TARGET)
+    assert verdict.converged == (stop in successes)
+    if not stop.failed:
+        assert verdict.headline.endswith(". R2 0.9 on validation rows.")
+
+
+@pytest.mark.parametrize(
+    ("stop", "kind", "words"),
+    [
+        (Stop.GRADIENT_SMALL, "minimum", "Converged: the gradient over all rows is 1."),
+        (Stop.PATIENCE, "noise_floor", "Stopped when the validation loss no longer"),
+        (Stop.MAX_EPOCHS, "not_stationary", "The budget is spent."),
+        (Stop.MAX_STEPS, "not_stationary", "The budget is spent."),
+        (Stop.MAX_SECONDS, "not_stationary", "The budget is spent."),
+        (Stop.INTERRUPTED, "not_stationary", "Interrupted; the best epoch so far"),
+        (Stop.PRECISION, "not_stationary", "Steps no longer change the params"),
+        (Stop.DIVERGED, "diverged", "Diverged with learning_rate=0.1"),
+        (Stop.NONFINITE, "nonfinite", "Diverged with learning_rate=0.1"),
+    ],
+)
+def test_what_a_fit_came_to(stop, kind, words):
+    verdict = fit(stop)
+    assert verdict.kind == kind
+    assert verdict.headline.startswith(words)
+
+
+def test_a_fit_at_the_end_of_precision_has_settled_where_the_gradient_fell():
+    for stop in (Stop.PRECISION, Stop.VALUE_FLAT, Stop.STEP_SMALL):
+        verdict = fit(stop, grads=(10.0, 10.0, 0.009))
+        assert (verdict.kind, verdict.converged) == ("noise_floor", True)
+
+
+@pytest.mark.parametrize("stop", [Stop.MAX_EPOCHS, Stop.MAX_STEPS, Stop.INTERRUPTED])
+def test_a_loss_that_still_falls_asks_for_more_epochs(stop):
+    verdict = fit(stop, (1.0, 0.8, 0.6))
+    assert "; the loss is still falling." in verdict.headline
+    assert verdict.findings == (
+        Finding(
+            "budget_short",
+            "info",
+            "more epochs would help.",
+            {"validation_loss_before": 0.8, "validation_loss": 0.6},
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [(), (1.0, 0.5), (1.0, 0.5, 0.5), (1.0, 0.5, 0.4999), (1.0, 0.5, math.nan)],
+)
+def test_a_loss_that_does_not_fall_asks_for_nothing(losses):
+    assert fit(Stop.MAX_EPOCHS, losses).findings == ()
+
+
+def test_patience_that_ran_out_asks_for_nothing():
+    assert fit(Stop.PATIENCE, (1.0, 0.8, 0.6)).findings == ()
+
+
+def test_no_two_situations_share_a_headline():
+    headlines = [
+        judge(stop, curvature).headline
+        for stop, curvature in itertools.product(
+            (Stop.GRADIENT_SMALL, Stop.TARGET, Stop.DIVERGED, Stop.NONFINITE),
+            CURVATURES[:1],
+        )
+    ]
+    headlines += [judge(Stop.GRADIENT_SMALL, c).headline for c in CURVATURES[1:]]
+    headlines += [judge(stop, None, of=STEEP).headline for stop in ENDS]
+    assert len(set(headlines)) == len(headlines)
