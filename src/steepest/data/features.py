@@ -108,9 +108,14 @@ class Features:
         """Name every column that is absent, with near names among those present."""
         absent = [c.name for c in self.columns if c.name not in table.column_names]
         if absent:
-            near = did_you_mean(absent[0], table.column_names)
+            hints = [did_you_mean(name, table.column_names) for name in absent]
+            each = ", ".join(
+                f"{name} ({hint.rstrip('.')})" if hint.startswith("Did") else name
+                for name, hint in zip(absent, hints, strict=True)
+            )
+            has = ", ".join(table.column_names[:20])
             raise DataError(
-                f"the table lacks columns the model needs: {', '.join(absent)}. {near}"
+                f"the table lacks columns the model needs: {each}. It has: {has}."
             )
 
     def describe(self) -> list[dict[str, Any]]:
