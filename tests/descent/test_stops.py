@@ -219,6 +219,9 @@ def test_max_seconds_ends_an_endless_run():
 
 def test_ctrl_c_returns_what_was_reached(monkeypatch):
     class Impatient:
+        def open(self):
+            self.closed = False
+
         def tell(self, event):
             if int(event.state.step) > 10 and event.stop is None:
                 signal.raise_signal(signal.SIGINT)
@@ -244,6 +247,9 @@ def test_watchers_are_closed_when_something_breaks(monkeypatch):
     closed = []
 
     class Broken:
+        def open(self):
+            pass
+
         def tell(self, event):
             raise RuntimeError("on purpose")
 

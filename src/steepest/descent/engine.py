@@ -101,7 +101,12 @@ def start(rule: Rule, params: Any, stats: Any, key: Any) -> State:
     )
 
 
-@functools.partial(jax.jit, static_argnames=("plan",))
+# XLA's older emitters compile a loop of small steps in half the time, to the same
+# speed: most of what a first run costs is compilation.
+QUICK_COMPILE = {"xla_cpu_use_fusion_emitters": False}
+
+
+@functools.partial(jax.jit, static_argnames="plan", compiler_options=QUICK_COMPILE)
 def advance(
     plan: Plan,
     state: State,
