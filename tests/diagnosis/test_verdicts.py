@@ -294,9 +294,9 @@ def test_every_stop_of_a_fit(stop):
     [
         (Stop.GRADIENT_SMALL, "minimum", "Converged: the gradient over all rows is 1."),
         (Stop.PATIENCE, "noise_floor", "Stopped when the validation loss no longer"),
-        (Stop.MAX_EPOCHS, "not_stationary", "The budget is spent."),
-        (Stop.MAX_STEPS, "not_stationary", "The budget is spent."),
-        (Stop.MAX_SECONDS, "not_stationary", "The budget is spent."),
+        (Stop.MAX_EPOCHS, "not_stationary", "All the epochs were run."),
+        (Stop.MAX_STEPS, "not_stationary", "The step budget is spent."),
+        (Stop.MAX_SECONDS, "not_stationary", "The time budget is spent."),
         (Stop.INTERRUPTED, "not_stationary", "Interrupted; the best epoch so far"),
         (Stop.PRECISION, "not_stationary", "Steps no longer change the params"),
         (Stop.DIVERGED, "diverged", "Diverged with learning_rate=0.1"),
@@ -352,3 +352,11 @@ def test_no_two_situations_share_a_headline():
     headlines += [judge(Stop.GRADIENT_SMALL, c).headline for c in CURVATURES[1:]]
     headlines += [judge(stop, None, of=STEEP).headline for stop in ENDS]
     assert len(set(headlines)) == len(headlines)
+
+
+def test_a_function_without_end_is_not_blamed_on_the_rate():
+    end = trace(values=(1.0, -1e3, -1e21, -1e21))
+    verdict = judge(Stop.DIVERGED, SADDLE, of=end, learning_rate=0.1)
+    assert "falls without bound" in verdict.headline
+    assert "learning_rate" not in verdict.headline
+    assert "sign" in verdict.findings[0].advice

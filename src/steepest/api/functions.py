@@ -90,7 +90,7 @@ def minimize(
     >>> import steepest as sp
     >>> run = sp.minimize("x**2 + x*y + y**2", {"x": 3.0, "y": 4.0},
     ...                   optimizer="gd", learning_rate=0.1, gtol=1e-6, max_steps=100)
-    >>> run.stop.name, run.steps, round(run.trace.value[1], 4)
+    >>> run.stop.name, run.steps, round(float(run.trace.value[1]), 4)
     ('MAX_STEPS', 100, 18.21)
     """
     asked = {k: v for k, v in locals().items() if k not in ("objective", "start")}

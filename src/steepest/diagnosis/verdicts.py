@@ -12,6 +12,8 @@ from steepest.records.stop import Stop
 from steepest.records.trace import Trace
 from steepest.records.verdict import Finding, Kind, Verdict
 
+BOTTOMLESS = 1e6
+"""A value this far from the start, the right way, has no end there."""
 SHRUNK = 1e-3
 """A value or step that stopped moving means something only where the gradient fell to
 this share of its start; otherwise the rate is merely small."""
@@ -70,7 +72,7 @@ def judge_fit(
     Args:
         stop: why the run ended.
         trace: its rows and validation curve.
-        settings: learning_rate; what is left out is unknown.
+        settings: learning_rate, epochs; what is left out is unknown.
         score: one sentence about the metrics, for the headline.
 
     Returns:
@@ -92,7 +94,10 @@ def judge_fit(
     words = {
         Stop.PATIENCE: "Stopped when the validation loss no longer improved",
         Stop.INTERRUPTED: "Interrupted; the best epoch so far is kept",
-    }.get(stop, "The budget is spent" if stop.budget else stop.value[:-1])
+        Stop.MAX_EPOCHS: f"All {settings.get('epochs', 'the')} epochs were run",
+        Stop.MAX_STEPS: "The step budget is spent",
+        Stop.MAX_SECONDS: "The time budget is spent",
+    }.get(stop, stop.value[:-1])
     words += "; the loss is still falling." if improving else "."
     converged = stop in (Stop.PATIENCE, Stop.TARGET) or (
         stop in _SETTLED and _shrank(trace)
@@ -172,12 +177,17 @@ def _failed(
     rate, steps = settings.get("learning_rate"), int(trace.step[-1])
     seen = trace.value[:-1] if len(trace) > 1 else trace.value
     first, worst = float(trace.value[0]), float(seen[-1])
-    named = "" if rate is None else f" with learning_rate={rate:g}"
+    climbs = _climbs(settings)
+    far = abs(worst) > BOTTOMLESS * (1 + abs(first))
+    endless = stop is Stop.DIVERGED and far and (worst < first) is not climbs
     what = "a parameter, value or gradient became inf or nan"
     if stop is Stop.DIVERGED:
-        what = _how(first, worst, climbs=_climbs(settings))
+        what = _how(first, worst, climbs=climbs)
+    named = "" if rate is None or endless else f" with learning_rate={rate:g}"
     headline = f"Diverged{named}: {what} within {steps} steps; the best point is kept."
     advice, remedy = _smaller(rate, curvature)
+    if endless:
+        advice, remedy = "check the function's sign, or start elsewhere.", {}
     evidence = {"value_start": first, "value_worst": worst}
     if curvature is not None:
         evidence["curvature"] = _steepest(curvature)
