@@ -7,7 +7,7 @@ import optax
 import pytest
 
 import steepest as sp
-from steepest.descent import engine
+from steepest.descent import program
 
 
 class Counted:
@@ -25,7 +25,7 @@ def test_a_second_run_with_other_numbers_compiles_nothing():
     fn = Counted()
     options = dict(optimizer="momentum", schedule="inverse_time", clip_norm=9.0)
     first = sp.minimize(fn, np.zeros(3), learning_rate=0.1, max_steps=5, **options)
-    programs, traces = engine.advance._cache_size(), fn.traces
+    programs, traces = program.advance._cache_size(), fn.traces
     second = sp.minimize(
         fn,
         np.ones(3) * 7,
@@ -37,16 +37,16 @@ def test_a_second_run_with_other_numbers_compiles_nothing():
         gtol=1e-3,
         max_steps=900,
     )
-    assert engine.advance._cache_size() == programs
+    assert program.advance._cache_size() == programs
     assert fn.traces == traces
     assert first.steps != second.steps
 
 
 def test_the_same_formula_typed_twice_compiles_once():
     sp.minimize("x^2 + 3*y^2", {"x": 1.0, "y": 1.0}, max_steps=3)
-    programs = engine.advance._cache_size()
+    programs = program.advance._cache_size()
     sp.minimize("x**2+3 * y**2", {"x": 2.0, "y": 1.0}, max_steps=30)
-    assert engine.advance._cache_size() == programs
+    assert program.advance._cache_size() == programs
 
 
 def test_global_settings_of_jax_stay_as_they_are():

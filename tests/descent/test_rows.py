@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import steepest as sp
-from steepest.descent import engine
+from steepest.descent import program
 from steepest.descent.pace import Pace
 
 N_STEPS = 12
@@ -131,7 +131,7 @@ def test_stops_are_asked_between_rows_too():
     first = next(k for k in range(10_000) if 2 * (1 - 1e-3) ** k <= 2e-2)
     assert run.stop is sp.Stop.GRADIENT_SMALL
     assert run.steps == first
-    assert first % int(engine.stride_at(jnp.int32(first))) != 0
+    assert first % int(program.stride_at(jnp.int32(first))) != 0
 
 
 def test_best_point_is_kept_between_rows():
@@ -145,7 +145,7 @@ def test_best_point_is_kept_between_rows():
         max_steps=30_000,
         momentum=0.999,
     )
-    assert run.best_step % int(engine.stride_at(jnp.int32(run.best_step))) != 0
+    assert run.best_step % int(program.stride_at(jnp.int32(run.best_step))) != 0
     assert run.value < run.trace.value[:-1].min()
     assert run.trace.value[-1] == run.value
 

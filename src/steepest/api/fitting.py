@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from steepest.api.environment import environment
 from steepest.api.fitted import Fitted
+from steepest.api.runs import make_run
 from steepest.api.table_data import TableData, prepare
 from steepest.api.table_judge import TableJudge
 from steepest.core import random, tree
@@ -23,7 +23,7 @@ from steepest.descent.watchers import TraceFile, progress_bar
 from steepest.diagnosis import judge_fit
 from steepest.problems.models import Model, get_model
 from steepest.problems.objectives import TableObjective
-from steepest.records import Run, Stopping
+from steepest.records import Stopping
 from steepest.records.folder import discard_run, new_folder
 from steepest.steps import Rule, settle
 
@@ -150,19 +150,8 @@ class Fitting(NamedTuple):
         verdict = judge_fit(
             ended.stop, ended.trace, settings=settings, score=fitted.sentence()
         )
-        fitted.run = Run(
-            params=tree.to_numpy(ended.params),
-            value=ended.value,
-            grad_norm=ended.grad_norm,
-            steps=int(ended.state.step),
-            best_step=ended.best_step,
-            stop=ended.stop,
-            verdict=verdict,
-            trace=ended.trace,
-            seconds=ended.seconds,
-            settings=settings,
-            environment=environment(),
-        )
+        params = tree.to_numpy(ended.params)
+        fitted.run = make_run(ended, params=params, verdict=verdict, settings=settings)
         return fitted
 
 

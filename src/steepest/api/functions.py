@@ -8,7 +8,7 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
-from steepest.api.environment import environment
+from steepest.api.runs import make_run
 from steepest.core import random, tree
 from steepest.core.errors import DataError, SteepestError
 from steepest.core.plain import tree_to_json
@@ -172,7 +172,7 @@ def _descend(objective: Any, start: Any, sign: float, **asked: Any) -> Run:
         discard_run(folder)
         raise
     settings = _settings(problem, rule, numbers, asked, sign, auto=auto)
-    run = _run(ended, problem, engine, settings, sign)
+    run = _run(ended, problem, engine, settings)
     if folder is not None:
         save_run(run, folder)
     return run
@@ -225,25 +225,11 @@ def _run(
     problem: Problem,
     engine: JaxEngine,
     settings: dict[str, Any],
-    sign: float,
 ) -> Run:
     curvature = _curvature(ended, problem, engine)
-    if curvature is not None and ended.stop.failed and sign < 0:
-        curvature = Curvature(-curvature.largest, -curvature.smallest, curvature.noise)
     verdict = judge_point(ended.stop, ended.trace, curvature, settings=settings)
-    return Run(
-        params=_like(problem.start, ended.params),
-        value=ended.value,
-        grad_norm=ended.grad_norm,
-        steps=int(ended.state.step),
-        best_step=ended.best_step,
-        stop=ended.stop,
-        verdict=verdict,
-        trace=ended.trace,
-        seconds=ended.seconds,
-        settings=settings,
-        environment=environment(),
-    )
+    params = _like(problem.start, ended.params)
+    return make_run(ended, params=params, verdict=verdict, settings=settings)
 
 
 def _curvature(ended: Ended, problem: Problem, engine: JaxEngine) -> Curvature | None:

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.core import tree
-from steepest.descent import engine
-from steepest.descent.engine import Info, Plan
+from steepest.descent import program
+from steepest.descent.program import Info, Plan
 from steepest.descent.sources import Stretch
 from steepest.problems.objectives import Objective, penalty
 from steepest.records.state import State
@@ -26,7 +26,7 @@ PATH_NUMBERS = 1 << 20
 
 
 class Rows(NamedTuple):
-    """Rows of a stretch: columns of engine.Info, and the params they stand for."""
+    """Rows of a stretch: columns of program.Info, and the params they stand for."""
 
     info: dict[str, np.ndarray[Any, Any]]
     path: Any
@@ -74,7 +74,7 @@ class JaxEngine:
         """The State before the first step."""
         with self.scope():
             params = tree.cast(params, self.precision)
-            return engine.start(self.rule, params, stats, key)
+            return program.start(self.rule, params, stats, key)
 
     def advance(
         self, state: State, stretch: Stretch, *, max_steps: int | None = None
@@ -91,7 +91,7 @@ class JaxEngine:
             self.path,
             self.stochastic,
         )
-        state, recorded, ended = engine.advance(
+        state, recorded, ended = program.advance(
             plan,
             state,
             self.numbers,

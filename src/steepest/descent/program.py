@@ -1,4 +1,4 @@
-"""The jax engine: one compiled program that makes many steps and records rows.
+"""The compiled program of the jax engine: it makes many steps and records rows.
 
 Each step evaluates at x_k, judges x_k, and only then moves. So the point that a test
 spoke of is the point that is kept, and n steps cost n + 1 evaluations. The outer loop

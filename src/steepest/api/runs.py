@@ -1,0 +1,54 @@
+"""A Run from what the loop handed back."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from typing import Any
+
+from steepest.descent.loop import Ended
+from steepest.records import Run, Verdict
+
+PACKAGES = ("steepest", "jax", "jaxlib", "optax", "equinox", "numpy")
+
+
+def make_run(
+    ended: Ended, *, params: Any, verdict: Verdict, settings: dict[str, Any]
+) -> Run:
+    """The Run of a descent.
+
+    Args:
+        ended: what the loop handed back.
+        params: the returned params, as the user should see them.
+        verdict: what the run came to.
+        settings: what was asked and chosen.
+    """
+    return Run(
+        params=params,
+        value=ended.value,
+        grad_norm=ended.grad_norm,
+        steps=int(ended.state.step),
+        best_step=ended.best_step,
+        stop=ended.stop,
+        verdict=verdict,
+        trace=ended.trace,
+        seconds=ended.seconds,
+        settings=settings,
+        environment=environment(),
+    )
+
+
+def environment() -> dict[str, Any]:
+    """Versions of Python and of the packages that numbers depend on.
+
+    >>> sorted(environment())
+    ['cores', 'machine', 'packages', 'python', 'system']
+    """
+    return {
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+    }
