@@ -115,14 +115,12 @@ class JaxEngine:
             stats: the model's statistics there.
             batches: an iterable of Batch of one shape, weight 0 where filled up.
         """
-        total, weight, grad = 0.0, 0.0, jax.tree.map(jnp.zeros_like, params)
+        sums = jax.tree.map(np.zeros_like, jax.device_get(params)), 0.0, 0.0
         for batch in batches:
-            (part, seen), slope = _total(self.objective, params, stats, batch)
-            total, weight = total + float(part), weight + float(seen)
-            grad = jax.tree.map(jnp.add, grad, slope)
-        extra, slope = _penalty(params, self.numbers["objective"])
-        grad = jax.tree.map(lambda g, s: g / weight + s, grad, slope)
-        return total / weight + float(extra), float(tree.norm(grad))
+            sums = _add_total(self.objective, params, stats, batch, sums)
+        found = _whole(params, self.numbers["objective"], sums)
+        value, grad_norm = jax.device_get(found)
+        return float(value), float(grad_norm)
 
     def loss(self, params: Any, stats: Any, batches: Any) -> float:
         """Mean loss of the finished model over batches, without penalty."""
@@ -137,13 +135,21 @@ def _loss(objective: Any, params: Any, stats: Any, batch: Any) -> Any:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _total(objective: Any, params: Any, stats: Any, batch: Any) -> Any:
+def _add_total(objective: Any, params: Any, stats: Any, batch: Any, sums: Any) -> Any:
+    """The sums (of gradients, of losses, of weights) with one more batch in them."""
+
     def total(params: Any) -> Any:
         value, weight = objective.total(params, stats, batch)
         return value, (value, weight)
 
-    grad, seen = jax.grad(total, has_aux=True)(params)
-    return seen, grad
+    grad, (value, weight) = jax.grad(total, has_aux=True)(params)
+    return jax.tree.map(jnp.add, sums, (grad, value, weight))
 
 
-_penalty = jax.jit(jax.value_and_grad(penalty))
+@jax.jit
+def _whole(params: Any, numbers: dict[str, Any], sums: Any) -> tuple[Any, Any]:
+    """(objective, gradient norm) from the sums over all rows."""
+    grad, total, weight = sums
+    extra, slope = jax.value_and_grad(penalty)(params, numbers)
+    grad = jax.tree.map(lambda g, s: g / weight + s, grad, slope)
+    return total / weight + extra, tree.norm(grad)

@@ -14,7 +14,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from steepest.core import tree
 from steepest.descent.jax_engine import JaxEngine
 from steepest.descent.log import Log
 from steepest.descent.pace import Pace
@@ -295,7 +294,13 @@ class _Descent:
             "seconds": self.seconds,
             "value": value,
             "grad_norm": grad_norm,
-            "param_norm": float(tree.norm(params)),
+            "param_norm": _norm(params),
             "evals": step + 1,
             "finite": True,
         }
+
+
+def _norm(params: Any) -> float:
+    """The Euclidean norm, without a program compiled for this once."""
+    leaves = [np.ravel(np.asarray(leaf, float)) for leaf in jax.tree.leaves(params)]
+    return float(np.linalg.norm(np.concatenate(leaves)))
