@@ -100,10 +100,13 @@ BAD = [
     (dict(seed=-1), "seed=-1"),
     (dict(seed=1.5), "seed=1.5"),
     (dict(progress="yes"), "progress='yes'"),
+    (dict(record_path="yes"), "record_path='yes'"),
+    (dict(schedule=lambda step: "fast", optimizer="gd"), "fails at step 0"),
+    (dict(schedule=lambda step: -0.1, optimizer="gd"), "a rate must be >= 0"),
 ]
 
 
-@pytest.mark.parametrize(("options", "message"), BAD, ids=lambda x: str(x)[:40])
+@pytest.mark.parametrize(("options", "message"), BAD, ids=range(len(BAD)))
 def test_options_that_cannot_be_meant(options, message, tmp_path):
     with pytest.raises(sp.UsageError, match=message):
         sp.minimize("x^2", 1.0, save=tmp_path / "run", **options)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from steepest.cli.main import cli
+from steepest.cli.group import cli
 
 N = 80
 

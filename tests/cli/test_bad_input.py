@@ -16,7 +16,11 @@ FORMULAS = [
     (["__import__('os')", "--start", "x=1"], 5, "__import__"),
     (["(" * 10_000, "--start", "x=1"], 5, ""),
     (["", "--start", "x=1"], 5, "empty"),
-    (["rosenbrok"], 2, "rosenbrok"),
+    (["rosenbrok"], 2, "Did you mean rosenbrock"),
+    (["theta"], 2, "no function of the gallery"),
+    (["theta", "--start", "x=1"], 2, "no function of the gallery"),
+    (["sum(x) + theta"], 2, "--start x=[1,1],theta=1"),
+    (["bowl", "--max-steps", "1.5"], 2, "'1.5'"),
     (["x**2 + y**2"], 2, "--start x=1,y=1"),
     (["x**2 + y**2", "--start", "x=1"], 2, "y"),
     (["x**2", "--start", "x=nan"], 2, "'nan' is not a finite number"),
@@ -87,7 +91,8 @@ TABLES = [
     (GOOD, ["--target", "y", "--validation", "no.csv"], 5, "no.csv"),
     (GOOD, ["--target", "y", "--epochs", "-1"], 2, "epochs=-1"),
     (GOOD, ["--target", "y", "--l1", "-1"], 2, "l1=-1.0"),
-    (GOOD, ["--target", "y", "--ignore", "z"], 2, "'z'"),
+    (GOOD, ["--target", "y", "--ignore", "z"], 2, "ignore='z': no such column"),
+    ("a;y\n1,2;3\n".encode("utf-16"), ["--target", "y"], 5, "UTF-16"),
     (GOOD, ["--target", "y", "--sample-weight", "w"], 5, "'w'"),
     (GOOD, ["--target", "c", "--class-weight", "d=2"], 2, "'d'"),
     (GOOD, ["--target", "y", "--gtol", "1", "--batch-size", "2"], 2, "gtol=1"),
@@ -98,7 +103,7 @@ TABLES = [
 def test_tables(steepest, tmp_path, cells, words, code, says):
     path, folder = tmp_path / "table.csv", tmp_path / "model"
     if cells is not None:
-        path.write_text(cells)
+        path.write_bytes(cells if isinstance(cells, bytes) else cells.encode())
     one_error(steepest("fit", path, "--save", folder, "--json", *words), code, says)
     assert not folder.exists()
 

@@ -80,3 +80,47 @@ def test_exit_codes(answer, table, rate, strict, code):
     found, got = answer("fit", table, *words, *(["--strict"] if strict else []))
     assert got == code
     assert not found["converged"]
+
+
+def test_the_unit_of_the_loss_is_said(steepest, table):
+    words = ("fit", table, "--epochs", 1, "--target")
+    number = steepest(*words, "y").stdout
+    assert re.search(r"loss squared, of the standardised target$", number, re.M)
+    assert "standardised" not in steepest(*words, "late").stdout
+
+
+def test_a_fit_does_not_load_scikit_learn(table):
+    code = (
+        "import sys\n"
+        "from steepest.cli.group import cli\n"
+        f"words = ['fit', {str(table)!r}, '--epochs', '1', '--target']\n"
+        "for target in ('y', 'late'):\n"
+        "    try: cli([*words, target])\n"
+        "    except SystemExit as end: assert not end.code\n"
+        "assert 'sklearn' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_too_few_rows_to_hold_any_out(steepest, tmp_path):
+    path = tmp_path / "two.csv"
+    path.write_text("x,y\n1,1.25\n2,2.5\n")
+    words = ("fit", path, "--target", "y", "--epochs", 2)
+    result = steepest(*words)
+    assert result.exit_code == 0, result.stderr
+    assert "2 to train on, 0 to validate" in result.stdout
+    assert "no row is held out, 2 are too few" in result.stdout
+    refused = steepest(*words, "--validation", 0.5)
+    assert refused.exit_code == 5
+    assert "validation=0.5 leaves 1 rows to train on: too few." in refused.stderr
+
+
+def test_decimal_commas_are_numbers(answer, tmp_path):
+    path = tmp_path / "de.csv"
+    rows = [f"{k},5;{3 * k},25" for k in range(50)]
+    path.write_text("\n".join(["x;y", *rows]) + "\n")
+    found, code = answer("fit", path, "--target", "y", "--epochs", 60)
+    assert code == 0
+    assert found["settings"]["task"] == "regression"
+    assert found["metrics"]["train"]["r2"] > 0.9

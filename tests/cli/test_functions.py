@@ -114,3 +114,19 @@ def test_gallery_and_optimizers_are_listed(steepest):
         assert f"{name}\n  {surface.formula}\n  {surface.lesson}\n" in gallery.stdout
     for name, entry in OPTIMIZERS.items():
         assert f"{name}\n  {entry.formula}\n  learning rate " in optimizers.stdout
+
+
+def test_a_vector_is_one_variable(steepest, answer):
+    words = ("minimize", "sum((x - 1)**2) + dot(x, x)", "--start", "x=[1,2,3]")
+    found, code = answer(*words)
+    assert code == 0
+    assert found["params"]["x"] == pytest.approx([0.5] * 3, abs=1e-6)
+    text = steepest(*words).stdout
+    assert len(re.findall(r"0\.(?:5|4999)\d*", text)) >= 3
+    assert re.search(r"^  x +\[0\.\d+, 0\.\d+, 0\.\d+\]$", text, re.M)
+
+
+def test_a_word_that_the_start_names_is_a_formula(answer):
+    found, code = answer("minimize", "theta", "--start", "theta=1", "--max-steps", 2)
+    assert (found["stop"], code) == ("MAX_STEPS", 0)
+    assert list(found["params"]) == ["theta"]

@@ -93,10 +93,24 @@ def test_a_thread_leaves_signals_alone():
     assert seen == [signal.getsignal(signal.SIGTERM)]
 
 
+def test_while_it_loads_it_ends_quietly():
+    code = (
+        "import sys, types\n"
+        "class Interrupted(types.ModuleType):\n"
+        "    def __getattr__(self, name): raise KeyboardInterrupt\n"
+        "sys.modules['steepest.cli.group'] = Interrupted('group')\n"
+        "from steepest.cli.main import run\n"
+        "assert not {'click', 'jax', 'numpy'} & set(sys.modules)\n"
+        "run()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
 def wait_for_rows(folder: Path, seconds: float = 60.0) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        trace = folder / "trace.jsonl"
+        trace = folder / "trace.jsonl.part"
         if trace.exists() and trace.stat().st_size > 0:
             return
         time.sleep(0.02)

@@ -6,13 +6,14 @@ import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
 
 import steepest as package
 from steepest.cli import minimize
-from steepest.cli.main import COMMANDS, cli
+from steepest.cli.group import COMMANDS, cli
 
 MODULE = [sys.executable, "-m", "steepest"]
 
@@ -42,7 +43,7 @@ def test_module_is_the_command():
 def test_help_imports_nothing_heavy():
     code = (
         "import sys\n"
-        "from steepest.cli.main import cli\n"
+        "from steepest.cli.group import cli\n"
         "for words in (['--help'], ['fit', '--help'], ['predict', '--help']):\n"
         "    try: cli(words)\n"
         "    except SystemExit as end: assert not end.code\n"
@@ -123,6 +124,27 @@ def test_a_reader_that_leaves_is_no_error():
     process.stdout.close()
     _, told = process.communicate(timeout=60)
     assert told == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device")
+@pytest.mark.parametrize("words", [["--help"], ["minimize", "bowl", "--json"]])
+def test_a_full_disk_is_said(words):
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run(
+            [*MODULE, *words], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 1
+    assert done.stderr == "error: cannot write to stdout: No space left on device\n"
+
+
+def test_an_os_error_elsewhere_is_not_blamed_on_stdout(steepest, monkeypatch):
+    def broken(*args, **options):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("steepest.api.minimize", broken)
+    result = steepest("minimize", "bowl")
+    assert result.exit_code == 1
+    assert "internal error: OSError: [Errno 5] Input/output error" in result.stderr
 
 
 def test_colours_only_where_they_belong(steepest, monkeypatch):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from steepest import api
 from steepest.cli import fit, maximize, minimize
 from steepest.cli.fit import ClassWeight, Validation
-from steepest.cli.options import WHOLE_OR_NONE, IntOrWord, PointType
+from steepest.cli.options import WHOLE_OR_NONE, IntOrWord, PointType, Whole
 from steepest.core.errors import UsageError
 from steepest.steps import OPTIMIZERS
 
@@ -107,7 +107,11 @@ def test_limits_can_be_switched_off():
     [
         (IntOrWord("auto", "full"), "32", 32),
         (IntOrWord("auto", "full"), "full", "full"),
+        (IntOrWord("auto", "full"), "1e3", 1000),
         (WHOLE_OR_NONE, "7", 7),
+        (WHOLE_OR_NONE, "1e3", 1000),
+        (WHOLE_OR_NONE, "none", None),
+        (Whole(), "9007199254740993", 2**53 + 1),
         (Validation(), "0.2", 0.2),
         (Validation(), "none", None),
         (Validation(), "held.csv", "held.csv"),
@@ -124,6 +128,9 @@ def test_values_are_read(kind, text, value):
     [
         (IntOrWord("auto", "full"), "1.5"),
         (WHOLE_OR_NONE, "many"),
+        (WHOLE_OR_NONE, "1.5"),
+        (Whole(), "inf"),
+        (Whole(), "nan"),
         (ClassWeight(), "yes"),
         (ClassWeight(), "yes=much"),
         (ClassWeight(), "yes=1,"),

@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from steepest.core import files
 from steepest.core.errors import DataError
-from steepest.core.files import read_json, sha256, write_atomic, write_json
+from steepest.core.files import (
+    digest,
+    put_in_place,
+    read_json,
+    sha256,
+    write_atomic,
+    write_json,
+    written_for,
+)
 
 SCHEMA = "test/1"
 CONTENT = {
@@ -134,6 +142,38 @@ def test_a_keyboard_interrupt_leaves_nothing_half_written(tmp_path, monkeypatch)
     assert held(tmp_path) == []
 
 
+@pytest.mark.parametrize("name", ["run.json", "trace.jsonl.part", "a b", ".x"])
+def test_what_a_kill_leaves_is_known_by_its_name(tmp_path, monkeypatch, name):
+    with monkeypatch.context() as patch:  # a kill runs no finally
+        patch.setattr(os, "fsync", killed)
+        patch.setattr(Path, "unlink", lambda *_, **__: None)
+        with pytest.raises(KeyboardInterrupt):
+            write_atomic(tmp_path / name, b"x")
+    (leftover,) = held(tmp_path)
+    assert written_for(leftover) == name
+    assert written_for(name) is None
+
+
+def killed(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("name", ["run.json", ".bashrc", ".run.json.swp", "x.tmp", ""])
+def test_other_hidden_files_are_no_leftovers(name):
+    assert written_for(name) is None
+
+
+def test_a_file_is_put_in_place_of_another(tmp_path):
+    old, new = tmp_path / "a", tmp_path / "a.part"
+    old.write_bytes(b"old")
+    new.write_bytes(b"new")
+    put_in_place(new, old)
+    assert held(tmp_path) == ["a"]
+    assert old.read_bytes() == b"new"
+    with pytest.raises(DataError, match=r"a: cannot be written \(No such file"):
+        put_in_place(new, old)
+
+
 def test_a_folder_in_place_of_the_file_is_refused(tmp_path):
     with pytest.raises(DataError, match="cannot be written"):
         write_atomic(tmp_path, b"x")
@@ -143,7 +183,7 @@ def test_a_folder_in_place_of_the_file_is_refused(tmp_path):
 
 
 def test_json_comes_back_unchanged(tmp_path):
-    write_json(tmp_path / "a.json", CONTENT)
+    assert write_json(tmp_path / "a.json", CONTENT) == digest(CONTENT)
     assert read_json(tmp_path / "a.json", schema=SCHEMA) == CONTENT
 
 

@@ -103,10 +103,6 @@ def test_no_rows_is_no_error(column, kind):
     assert column.encode(SAMPLES[kind].slice(0, 0)).shape == (0, len(column.names))
 
 
-def test_it_describes_itself(column):
-    assert column.describe()
-
-
 @pytest.mark.parametrize(
     "bad",
     [{"kind": "none", "name": "x"}, {"name": "x"}, {"kind": "number", "name": "x"}],

@@ -15,6 +15,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from steepest.core.errors import DataError, UsageError
 from steepest.data import features as module
 from steepest.data.features import Features
+from steepest.data.reading import read_table, table_and_target
 
 RNG = np.random.default_rng(0)
 N = 300
@@ -235,12 +236,62 @@ def test_bad_options():
 
 
 def test_json_that_holds_no_features():
-    for bad in ({}, {"columns": []}, [], {"columns": [{"kind": "x"}], "notes": []}):
+    for bad in (
+        {},
+        {"columns": []},
+        {"columns": [], "notes": []},
+        [],
+        {"columns": [{"kind": "x"}], "notes": []},
+    ):
         with pytest.raises(DataError):
             Features.from_json(bad)
 
 
-def test_describe_covers_every_column():
-    rows = FEATURES.describe()
-    assert [row["column"] for row in rows] == ["x", "n", "late", "carrier", "day"]
-    assert sum(row["width"] for row in rows) == len(FEATURES.names)
+def test_an_array_of_another_width_is_refused():
+    rng = np.random.default_rng(0)
+    wide = rng.normal(size=(9, 5))
+    features = Features.infer(read_table(wide[:, :3]))
+    again = Features.from_json(features.to_json())
+    assert again == features
+    for width in (1, 2, 4, 5):
+        with pytest.raises(DataError, match=f"has {width} columns.*fitted to 3"):
+            again.encode(read_table(wide[:, :width]))
+    joined, _ = table_and_target((wide, np.ones(9)))
+    with pytest.raises(DataError, match="has 5 columns"):
+        features.encode(joined.filter(pa.array([True] * 9)))
+    assert features.encode(read_table(wide[:, :3])).shape == (9, 3)
+    named = pa.table({f"x{i}": wide[:, i] for i in range(5)})
+    assert features.encode(named).shape == (9, 3)  # names are enough
+
+
+def test_an_array_may_come_without_the_excluded_columns_at_its_end():
+    array = np.arange(20.0).reshape(5, 4) ** 2
+    features = Features.infer(read_table(array), exclude=["x3"])
+    want = features.encode(read_table(array))
+    np.testing.assert_array_equal(features.encode(read_table(array[:, :3])), want)
+    with pytest.raises(DataError, match="fitted to 3 to 4"):
+        features.encode(read_table(array[:, :2]))
+
+
+def test_an_array_with_a_constant_column_at_its_end_keeps_its_width():
+    array = np.array([[1.0, 7.0], [2.0, 7.0]])
+    features = Features.infer(read_table(array))
+    assert features.encode(read_table(array)).shape == (2, 1)
+    with pytest.raises(DataError, match="fitted to 2"):
+        features.encode(read_table(array[:, :1]))
+
+
+def test_looking_up_columns_does_not_grow_with_the_square_of_their_number(monkeypatch):
+    table = pa.table({f"c{i}": [1.0, 2.0] for i in range(40)})
+    calls = []
+    by_name = module._by_name
+
+    def counted(table):
+        calls.append(table)
+        return by_name(table)
+
+    monkeypatch.setattr(module, "_by_name", counted)
+    features = Features.infer(table)
+    features.encode(table)
+    assert len(calls) == 2
+    assert features.names == tuple(table.column_names)

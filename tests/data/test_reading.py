@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from steepest.core.errors import DataError, UsageError
-from steepest.data.reading import read_table, table_and_target
+from steepest.data.reading import array_width, read_table, table_and_target
 
 COLUMNS = {"x": [1.5, None, 3.0], "n": [1, 2, 3], "c": ["a", "b", None]}
 CSV = "x,n,c\n1.5,1,a\nNA,2,b\n3.0,3,\n"
@@ -306,3 +306,41 @@ def test_targets_that_cannot_be():
         table_and_target(TABLE)
     with pytest.raises(DataError, match="X has a column of this name"):
         table_and_target((TABLE, [1, 2, 3]), "x")
+
+
+@pytest.mark.parametrize("kind", [pl.Categorical, pl.Enum(["a", "b"]), pl.String])
+def test_text_of_polars_can_be_cut_and_picked(kind):
+    frame = pl.DataFrame({"c": ["a", None, "b"], "x": [1, 2, 3]})
+    table = read_table(frame.with_columns(pl.col("c").cast(kind)))
+    assert table.take(pa.array([2, 0]))["c"].cast(pa.string()).to_pylist() == ["b", "a"]
+    text = table.filter(pa.array([True, True, False]))["c"].cast(pa.large_string())
+    assert text.to_pylist() == ["a", None]
+    joined, _ = table_and_target((frame[["x"]], frame["c"].cast(kind)), "y")
+    assert joined["y"].cast(pa.large_string()).to_pylist() == ["a", None, "b"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_is_named(tmp_path, encoding):
+    path = tmp_path / "t.csv"
+    text = CSV if encoding == "utf-16" else "\ufeff" + CSV
+    path.write_text(text, encoding=encoding)
+    with pytest.raises(DataError, match=r"encoded in UTF-16. Save it as UTF-8"):
+        read_table(path)
+
+
+def test_columns_with_whole_numbers_for_names():
+    frame = pd.DataFrame({0: [1.0, 2.0], 1: [3.0, 4.0]})
+    assert table_and_target(frame, 1)[1] == "1"
+    assert table_and_target(frame, np.int64(0))[1] == "0"
+    with pytest.raises(DataError, match="target '7': no such column"):
+        table_and_target(frame, 7)
+    for target in (True, 1.5, ["1"], b"1"):
+        with pytest.raises(UsageError, match="must be the name of a column"):
+            table_and_target(frame, target)
+
+
+def test_the_width_of_an_array_is_known_to_its_table():
+    array = np.zeros((2, 3))
+    assert array_width(read_table(array)) == 3
+    assert array_width(table_and_target((array.tolist(), [1, 2]))[0]) == 3
+    assert array_width(read_table(pd.DataFrame(array))) is None

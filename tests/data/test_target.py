@@ -134,7 +134,11 @@ BAD = {
     "text regression": (["1", "b"], {"task": "regression"}, r"is text.*row 2: 'b'"),
     "bool regression": ([True, False], {"task": "regression"}, "true and false"),
     "binary of 3": (["a", "b", "c"], {"task": "binary"}, r"3 classes \(a, b, c\)"),
-    "a key": ([f"k{i}" for i in range(1001)], {}, "1,001 classes, at most 1,000"),
+    "a key": (
+        [f"k{i}" for i in range(1001)],
+        {"task": "multiclass"},
+        "1,001 classes, at most 1,000",
+    ),
 }
 
 

@@ -140,12 +140,14 @@ def test_value_flat_and_step_small():
     )
     assert flat.stop is Stop.VALUE_FLAT
     changes = np.abs(np.diff(flat.trace.value))
-    assert changes[-1] <= 1e-9 * flat.value < changes[-2]
+    assert (changes[-2:] <= 1e-9 * flat.value).all()
+    assert changes[-3] > 1e-9 * flat.value
     short = sp.minimize(
         "x^2 + 1", 5.0, optimizer="gd", learning_rate=0.3, gtol=None, xtol=1e-6
     )
     assert short.stop is Stop.STEP_SMALL
-    assert short.trace.update_norm[-2] <= 1e-6 < short.trace.update_norm[-3]
+    assert (short.trace.update_norm[-3:-1] <= 1e-6).all()
+    assert short.trace.update_norm[-4] > 1e-6
     assert flat.converged
     assert short.converged
 
@@ -178,7 +180,7 @@ def test_precision_ends_a_run_that_cannot_move():
 def test_patience_counts_steps_without_a_new_best():
     run = sp.minimize("abs(x)", 1.05, optimizer="gd", learning_rate=0.1, patience=7)
     assert run.stop is Stop.PATIENCE
-    assert run.steps == run.best_step + 8
+    assert run.steps == run.best_step + 7
 
 
 def test_zero_steps_evaluate_the_start():
@@ -318,3 +320,22 @@ def test_value_and_gradient_of_the_article():
     assert (float(value), float(grad["x"]), float(grad["y"])) == (7.0, 5.0, 4.0)
     slope = jax.grad(sp.parse("x^2"))
     assert [float(slope({"x": x})["x"]) for x in (5.0, 3.0, -2.0)] == [10, 6, -4]
+
+
+@pytest.mark.parametrize("options", [{"ftol": 1e-4}, {"xtol": 1e-4}])
+def test_a_rule_that_feels_its_way_is_not_stopped_at_its_first_probe(options):
+    run = sp.minimize("x^2 + x*y + y^2", {"x": 3.0, "y": 4.0}, gtol=None, **options)
+    assert run.steps > 5
+    assert run.value < 1e-2
+
+
+def test_a_start_at_value_zero_is_judged_by_the_depth_reached():
+    run = sp.minimize("styblinski_tang", np.zeros(2), optimizer="adagrad")
+    assert run.stop is Stop.GRADIENT_SMALL
+    assert run.converged
+
+
+def test_a_deep_well_near_the_start_is_no_abyss():
+    run = sp.minimize("1e25*(x^2 - x)", 0.0, gtol=1e15)
+    assert run.stop is Stop.GRADIENT_SMALL
+    assert run.params == pytest.approx(0.5)

@@ -248,3 +248,46 @@ def test_weights_act_as_repeated_rows():
     np.testing.assert_allclose(
         one.params["weight"], two.params["weight"], rtol=1e-4, atol=1e-5
     )
+
+
+def test_a_long_full_batch_fit_without_validation_is_healthy():
+    run = fit(batch_size="full", epochs=1500, learning_rate=0.1).run
+    assert run.stop is sp.Stop.MAX_EPOCHS or run.stop is sp.Stop.PRECISION
+    assert np.isfinite(run.trace.value).all()
+    assert run.steps <= 1500
+
+
+def test_a_full_batch_fit_is_validated_at_epochs_that_no_clock_chooses():
+    options = {"batch_size": "full", "epochs": 3000, "learning_rate": 1e-4}
+    curve = fit(validation=0.2, **options).run.trace.validation
+    assert curve.epoch[:1001].tolist() == list(range(1001))
+    assert curve.epoch[-1] == 3000
+    assert set(np.diff(curve.epoch[1001:-1])) <= {4, 8, 16}
+
+
+def test_an_epoch_cut_short_still_counts():
+    run = fit(batch_size=1, epochs=5, learning_rate=0.01, validation=0.2, max_steps=30)
+    assert run.run.best_step == 30
+    assert run.metrics["validation"]["r2"] > 0.3
+    np.testing.assert_array_equal(run.run.trace.validation.step, [0, 30])
+
+
+def test_per_epoch_schedules_count_epochs_in_a_full_batch():
+    run = fit(
+        batch_size="full",
+        epochs=30,
+        learning_rate=0.1,
+        schedule="exponential:decay=0.5,per=epoch",
+    ).run
+    np.testing.assert_allclose(
+        run.trace.learning_rate[:-1], 0.1 * 0.5 ** np.arange(30), rtol=1e-5
+    )
+
+
+def test_a_rule_for_full_gradients_refuses_batches():
+    with pytest.raises(sp.UsageError, match="adgd.*batch_size='full'"):
+        fit(optimizer="adgd", batch_size=10)
+    assert (
+        fit(optimizer="adgd", batch_size="full", epochs=100).metrics["training"]["r2"]
+        > 0.9
+    )

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steepest.diagnosis import Curvature, judge_fit, judge_point
+from steepest.diagnosis import Curvature, Way, judge_fit, judge_point
 from steepest.records import Finding, Stop, Trace, Validation, Verdict
 from steepest.records import row as rows_of
 from steepest.records.row import Row
@@ -36,9 +36,14 @@ def trace(*, values=(25.0, 4.0, 1.0), grads=(10.0, 4.0, 1e-7), losses=(), norm=1
     return Trace(Row(**columns), curve)
 
 
-def judge(stop, curvature=BOWL, *, of=None, **settings):
+def judge(stop, curvature=BOWL, way=None, *, of=None, **settings):
     asked = {"learning_rate": 0.1, "direction": "minimize", "gtol": GTOL, **settings}
-    return judge_point(stop, trace() if of is None else of, curvature, settings=asked)
+    end = trace() if of is None else of
+    return judge_point(stop, end, curvature, way, settings=asked)
+
+
+def way(distance, gain, *, rises=True):
+    return Way(np.array([0.0, distance]), np.array([0.0, gain]), rises)
 
 
 STEEP = trace(grads=(10.0, 4.0, 3.0))
@@ -73,6 +78,8 @@ def test_every_stop_in_every_situation(stop, curvature, direction, end):
         kind = "not_stationary"
     else:
         kind = goal if curvature is None else curvature.kind
+    if stop is Stop.NONFINITE:
+        assert "Diverged" not in verdict.headline
     assert verdict.kind == kind
     assert verdict.converged == (
         (not stop.failed and stop is Stop.TARGET) or kind == goal
@@ -149,12 +156,71 @@ def test_what_to_do_fits_the_cause(stop, advice):
     assert advice in finding.advice
 
 
-def test_a_small_rate_that_stalls_has_not_converged():
-    """f = x^2 from 5 with rate 1e-6: the value is flat, the gradient is not small."""
-    for stop in (Stop.VALUE_FLAT, Stop.STEP_SMALL):
-        verdict = judge(stop, of=trace(grads=(10.0, 9.99)))
+@pytest.mark.parametrize("stop", [Stop.VALUE_FLAT, Stop.STEP_SMALL])
+def test_a_value_that_stopped_moving_is_judged_by_what_is_left_to_gain(stop):
+    """The fall so far is 24; a small gradient, beside its start, proves nothing."""
+    end = trace(grads=(10.0, 0.0099))
+    assert not judge(stop, of=end).converged
+    assert judge(stop, BOWL, way(0.05, 1e-4), of=end).converged
+    for ahead in (way(0.05, 1e-3), way(0.2, 1e-4)):
+        verdict = judge(stop, BOWL, ahead, of=end)
         assert (verdict.kind, verdict.converged) == ("not_stationary", False)
-        assert judge(stop, of=trace(grads=(10.0, 0.0099))).converged
+        assert "the slope goes on" in verdict.headline
+        assert verdict.findings[0].evidence["gain"] == ahead.gains[1]
+    assert "not measured" in judge(stop, None, way(0.0, 0.0), of=end).headline
+    assert not judge(stop, SADDLE, way(0.0, 0.0), of=end).converged
+
+
+def test_a_small_gradient_on_a_slope_that_goes_on_is_no_minimum():
+    verdict = judge(Stop.GRADIENT_SMALL, BOWL, way(1.0, 0.5, rises=False))
+    assert (verdict.kind, verdict.converged) == ("not_stationary", False)
+    assert "the value falls by 0.5 more" in verdict.headline
+    (finding,) = verdict.findings
+    assert "lower gtol (now 1e-06)" in finding.advice
+    assert finding.evidence["distance"] == 1.0
+    check(verdict)
+    up = way(1.0, 0.5)
+    verdict = judge(Stop.GRADIENT_SMALL, SUMMIT, up, direction="maximize")
+    assert "the value rises by 0.5 more" in verdict.headline
+    assert judge(Stop.GRADIENT_SMALL, BOWL, way(1e-3, 0.5)).converged
+    assert judge(Stop.GRADIENT_SMALL, BOWL, way(1.0, 1e-14)).converged
+
+
+def test_no_curvature_but_higher_on_all_sides_is_a_minimum():
+    assert judge(Stop.GRADIENT_SMALL, FLAT, way(0, 0)).kind == "minimum"
+    for ahead in (way(0, 0, rises=False), way(1.0, 1.0), None):
+        assert judge(Stop.GRADIENT_SMALL, FLAT, ahead).kind == "plateau"
+
+
+def bounce(values, cosine=-1.0, quality=0.0):
+    end = trace(values=values, grads=(10.0,))
+    for name, number in (("cosine", cosine), ("step_quality", quality)):
+        getattr(end.rows, name)[:] = [math.nan, *[number] * (len(values) - 1)]
+    return end
+
+
+@pytest.mark.parametrize("stop", [Stop.MAX_STEPS, Stop.VALUE_FLAT, Stop.PATIENCE])
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_steps_that_leap_to_and_fro_ask_for_a_smaller_rate(stop, direction):
+    end = bounce((25.0, 25.0, 25.0))
+    curvature = BOWL if direction == "minimize" else SUMMIT
+    verdict = judge(stop, curvature, of=end, learning_rate=0.2, direction=direction)
+    (finding,) = verdict.findings
+    assert finding.remedy == {"learning_rate": 0.1}
+    assert "raise learning_rate" not in finding.advice
+    assert finding.evidence["cosine"] == -1.0
+    check(verdict)
+
+
+def test_a_worse_value_asks_for_a_smaller_rate_and_a_steady_fall_does_not():
+    rate = {"learning_rate": 0.05}
+    worse = judge(Stop.MAX_STEPS, None, of=bounce((1.0, 2.0, 3.0), 0.5, -1.0))
+    assert worse.findings[0].remedy == rate
+    for cosine, quality in ((1.0, 1.0), (-1.0, 0.5), (0.0, 0.0)):
+        steady = bounce((3.0, 2.0, 1.0), cosine, quality)
+        assert judge(Stop.MAX_STEPS, None, of=steady).findings[0].remedy == {}
+    kink = judge(Stop.MAX_STEPS, Curvature(0.0, 1e9, 1e-12), of=bounce((1.0, 1.0)))
+    assert kink.findings[0].remedy == rate
 
 
 def test_precision_counts_where_rounding_alone_explains_the_gradient():
@@ -272,11 +338,10 @@ def test_any_trace_can_be_judged(stop, curvature, values, grads, rate):
             assert not verdict.converged
 
 
-def fit(stop, losses=(), *, grads=(10.0, 1.0), score="", **settings):
+def fit(stop, losses=(), *, grads=(10.0, 1.0), score="", metric=None, **settings):
     end = trace(grads=grads, losses=losses)
-    return judge_fit(
-        stop, end, settings={"learning_rate": 0.1, **settings}, score=score
-    )
+    asked = {"learning_rate": 0.1, **settings}
+    return judge_fit(stop, end, settings=asked, score=score, metric=metric)
 
 
 @pytest.mark.parametrize("stop", Stop, ids=lambda stop: stop.name)
@@ -292,15 +357,19 @@ def test_every_stop_of_a_fit(stop):
 @pytest.mark.parametrize(
     ("stop", "kind", "words"),
     [
-        (Stop.GRADIENT_SMALL, "minimum", "Converged: the gradient over all rows is 1."),
-        (Stop.PATIENCE, "noise_floor", "Stopped when the validation loss no longer"),
+        (
+            Stop.GRADIENT_SMALL,
+            "noise_floor",
+            "Converged: descent on all rows met gtol.",
+        ),
+        (Stop.PATIENCE, "noise_floor", "Stopped when the training loss no longer"),
         (Stop.MAX_EPOCHS, "not_stationary", "All the epochs were run."),
         (Stop.MAX_STEPS, "not_stationary", "The step budget is spent."),
         (Stop.MAX_SECONDS, "not_stationary", "The time budget is spent."),
         (Stop.INTERRUPTED, "not_stationary", "Interrupted; the best epoch so far"),
         (Stop.PRECISION, "not_stationary", "Steps no longer change the params"),
         (Stop.DIVERGED, "diverged", "Diverged with learning_rate=0.1"),
-        (Stop.NONFINITE, "nonfinite", "Diverged with learning_rate=0.1"),
+        (Stop.NONFINITE, "nonfinite", "Stopped with learning_rate=0.1 where a param"),
     ],
 )
 def test_what_a_fit_came_to(stop, kind, words):
@@ -310,9 +379,52 @@ def test_what_a_fit_came_to(stop, kind, words):
 
 
 def test_a_fit_at_the_end_of_precision_has_settled_where_the_gradient_fell():
-    for stop in (Stop.PRECISION, Stop.VALUE_FLAT, Stop.STEP_SMALL):
-        verdict = fit(stop, grads=(10.0, 10.0, 0.009))
-        assert (verdict.kind, verdict.converged) == ("noise_floor", True)
+    verdict = fit(Stop.PRECISION, grads=(10.0, 10.0, 0.009))
+    assert (verdict.kind, verdict.converged) == ("noise_floor", True)
+
+
+@pytest.mark.parametrize("stop", ENDS, ids=lambda stop: stop.name)
+def test_a_fit_whose_gradient_is_small_has_converged_whatever_ended_it(stop):
+    verdict = fit(stop, (1.0, 0.8, 0.6), grads=(10.0, 1.0, 1e-4), gtol=1e-4)
+    assert (verdict.kind, verdict.converged) == ("minimum", True)
+    assert verdict.headline == "Converged: the gradient over all rows is 0.0001."
+
+
+def test_the_best_on_validation_rows_is_not_called_the_minimum():
+    verdict = fit(Stop.GRADIENT_SMALL, (1.0, 0.6, 0.8), grads=(10.0, 0.01), gtol=1e-4)
+    assert (verdict.kind, verdict.converged) == ("noise_floor", True)
+    assert "met gtol; the returned params are the best on" in verdict.headline
+    assert "of epoch 1 (gradient norm 0.01 there)" in verdict.headline
+
+
+def test_patience_names_the_loss_it_watched():
+    assert "validation loss no longer" in fit(Stop.PATIENCE, (1.0, 0.5)).headline
+    assert "training loss no longer" in fit(Stop.PATIENCE).headline
+
+
+@pytest.mark.parametrize("stop", [Stop.PATIENCE, Stop.MAX_EPOCHS])
+@pytest.mark.parametrize(
+    ("losses", "rate", "verb"),
+    [((1.0, 1.2, 1.5), 0.01, "lower"), ((1.0, 1.0, 0.9999), 1.0, "raise")],
+)
+def test_a_fit_that_learned_nothing_says_so(stop, losses, rate, verb):
+    verdict = fit(stop, losses, metric=(0.0, 0.0))
+    check(verdict)
+    assert (verdict.kind, verdict.converged) == ("not_stationary", False)
+    (finding,) = verdict.findings
+    assert finding.symptom == "learned_nothing"
+    assert f"{verb} learning_rate" in finding.advice
+    assert finding.remedy == {"learning_rate": rate}
+
+
+def test_a_fit_no_better_than_the_baseline_says_so():
+    verdict = fit(Stop.PATIENCE, (3.0, 1.0), metric=(-0.01, 0.0))
+    (finding,) = verdict.findings
+    assert finding.symptom == "no_better_than_baseline"
+    assert finding.evidence["metric_baseline"] == 0.0
+    assert fit(Stop.PATIENCE, (3.0, 1.0), metric=(0.9, 0.0)).findings == ()
+    assert fit(Stop.PATIENCE, (3.0, 3.0), metric=(0.9, 0.0)).findings == ()
+    assert fit(Stop.PATIENCE, (3.0, 1.0), metric=(math.nan, 0.0)).findings == ()
 
 
 @pytest.mark.parametrize("stop", [Stop.MAX_EPOCHS, Stop.MAX_STEPS, Stop.INTERRUPTED])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import metrics
 
 from steepest.core.errors import DataError, UsageError
 from steepest.problems.metrics import baseline, score
@@ -153,3 +154,63 @@ def test_bad_calls():
         score("multiclass", [0.5, 0.5], [0, 1])
     with pytest.raises(DataError, match="class numbers 0 to 2"):
         score("multiclass", SHARES[:2], [0, 3])
+
+
+@st.composite
+def scored(draw):
+    """(n_classes, probabilities with ties, classes that may lack one, weights)."""
+    n_classes, n_rows = draw(st.integers(2, 5)), draw(st.integers(2, 40))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    levels = draw(st.sampled_from([2, 5, 10**6]))
+    parts = rng.integers(1, levels + 1, (n_rows, n_classes)).astype(float)
+    target = rng.integers(0, n_classes - draw(st.integers(0, 1)), n_rows)
+    weights = rng.uniform(0.1, 3.0, n_rows)
+    weights = draw(st.sampled_from([None, weights, np.ones(n_rows)]))
+    return n_classes, parts / parts.sum(axis=1, keepdims=True), target, weights
+
+
+@settings(max_examples=150, deadline=None)
+@given(scored())
+def test_classes_beside_scikit_learn(case):
+    n_classes, p, t, w = case
+    got = score("multiclass", p, t, weights=w)
+    labels = range(n_classes)
+    want = {
+        "accuracy": metrics.accuracy_score(t, p.argmax(axis=1), sample_weight=w),
+        "log_loss": metrics.log_loss(t, p, labels=list(labels), sample_weight=w),
+    }
+    if set(t) == set(labels):
+        shown = p[:, 1] if n_classes == 2 else p
+        want["roc_auc"] = metrics.roc_auc_score(
+            t, shown, sample_weight=w, multi_class="ovr"
+        )
+    assert got == pytest.approx(want, rel=1e-12, abs=1e-12)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=40), st.integers(0, 2**32 - 1)
+)
+def test_regression_beside_scikit_learn(target, seed):
+    rng = np.random.default_rng(seed)
+    t = np.array(target) + rng.normal(size=len(target))
+    p, w = t + rng.normal(size=t.size), rng.uniform(0.1, 3.0, t.size)
+    want = {
+        "r2": metrics.r2_score(t, p, sample_weight=w),
+        "rmse": metrics.root_mean_squared_error(t, p, sample_weight=w),
+        "mae": metrics.mean_absolute_error(t, p, sample_weight=w),
+    }
+    got = score("regression", p, t, weights=w)
+    assert got == pytest.approx(want, rel=1e-12, abs=1e-12)
+
+
+def test_huge_errors_do_not_overflow():
+    got = score("regression", [1e200, 0.0], [0.0, 1.0])
+    assert got["rmse"] == pytest.approx(1e200 / math.sqrt(2))
+    assert "r2" not in got  # beyond the largest float
+
+
+def test_what_are_no_probabilities():
+    for bad in ([[-0.1, 1.1], [0.5, 0.5]], [[0.0, 0.0], [0.5, 0.5]]):
+        with pytest.raises(DataError, match="probabilities must be >= 0"):
+            score("multiclass", bad, [0, 1])

@@ -10,6 +10,8 @@ import pytest
 from steepest.core.errors import DataError
 from steepest.records import Trace
 from steepest.records.folder import (
+    MODEL,
+    PART,
     RUN,
     TRACE,
     load_run,
@@ -34,11 +36,11 @@ def snapshot(folder):
     }
 
 
-def append_lines(folder, run, first, last):
+def append_lines(folder, run, first, last, *, name=TRACE):
     """What a watcher writes while the run goes on."""
     rows = type(run.trace.rows)(*(c[first:last] for c in run.trace.rows))
     path = {name: leaf[first:last] for name, leaf in run.trace.path.items()}
-    with (folder / TRACE).open("a") as file:
+    with (folder / name).open("a") as file:
         file.writelines(row_lines(rows, path))
 
 
@@ -56,10 +58,11 @@ def test_saving_again_replaces(folder, a_run, same):
 
 def test_rows_written_on_the_way_do_no_harm(tmp_path, a_run, same):
     run, folder = a_run(n=6), new_folder(tmp_path)
-    append_lines(folder, run, 0, 4)
-    append_lines(folder, run, 2, 5)
+    append_lines(folder, run, 0, 4, name=TRACE + PART)
+    append_lines(folder, run, 2, 5, name=TRACE + PART)
     save_run(run, folder)
     assert same(load_run(folder), run)
+    assert {path.name for path in folder.iterdir()} == {RUN, TRACE}
 
 
 def test_a_later_line_of_the_same_step_wins(tmp_path, a_run):
@@ -208,17 +211,11 @@ def test_home_is_understood(tmp_path, monkeypatch):
     assert new_folder("~/run") == tmp_path / "run"
 
 
-def test_an_earlier_run_gives_way_and_the_rest_stays(folder):
-    (folder / "model.json").write_text("{}")
+def test_an_earlier_run_and_the_notes_beside_it_stay(folder):
+    (folder / "notes.txt").write_text("mine")
+    before = snapshot(folder)
     new_folder(folder)
-    assert snapshot(folder) == {"model.json": b"{}"}
-
-
-def test_a_killed_run_gives_way(tmp_path, a_run):
-    append_lines(tmp_path, a_run(), 0, 3)
-    assert list(new_folder(tmp_path).iterdir()) == []
-    (tmp_path / TRACE).write_bytes(b"")  # killed before its first row
-    assert list(new_folder(tmp_path).iterdir()) == []
+    assert snapshot(folder) == before
 
 
 @pytest.mark.parametrize(
@@ -229,6 +226,10 @@ def test_a_killed_run_gives_way(tmp_path, a_run):
         {RUN: '{"name": "my cart", "scripts": {}}'},
         {TRACE: '{"event": "click"}\n', "other.txt": ""},
         {RUN: '{"schema": "steepest.run/1"}', TRACE: '{"event": "click"}\n'},
+        {RUN: '{"schema": "steepest.run/1"}', MODEL: '{"layers": 3}'},
+        {RUN: '{"schema": "steepest.run/1"}', RUN + PART: '{"half": 3}'},
+        {TRACE: ""},
+        {"weights-0123456789ab.safetensors": "another's"},
     ],
 )
 def test_a_folder_of_other_things_is_left_alone(tmp_path, files):

@@ -28,11 +28,20 @@ from steepest.problems.models import (
     replace_leaves,
 )
 from steepest.problems.objectives import TableObjective
-from steepest.records.folder import RUN, load_run, save_run
+from steepest.records.folder import (
+    MODEL,
+    PART,
+    RUN,
+    TRACE,
+    find_run,
+    finish_save,
+    is_weights,
+    new_folder,
+    stage_run,
+)
 from steepest.records.run import Run
 
 SCHEMA = "steepest.model/1"
-MODEL = "model.json"
 MOST_SHOWN = 10_000
 """Numbers that `to_json` shows; beyond it they would only be noise."""
 CHUNK = 16_384
@@ -149,10 +158,15 @@ class Fitted:
     def save(self, path: str | Path) -> Path:
         """Write the model, and its run, to a folder; a crash leaves the old or the new.
 
+        model.json, written last, names the weights and the run that belong to it.
+
+        Args:
+            path: a new folder, or one of an earlier model or run, which is replaced.
+
         Raises:
-            DataError: the folder cannot be written.
+            DataError: the folder cannot be written, or holds other things.
         """
-        folder = Path(path).expanduser()
+        folder = new_folder(path, model=True)
         arrays = {"params": self.params, "stats": self.stats}
         weights = _to_bytes(arrays)
         digest = sha256(weights)
@@ -166,13 +180,11 @@ class Fitted:
             "loss": str(self.loss),
             "metrics": self.metrics,
             "weights": {"file": name, "sha256": digest},
+            "run": None if self.run is None else stage_run(self.run, folder),
         }
         write_json(folder / MODEL, content)
-        for old in folder.glob("weights-*.safetensors"):
-            if old.name != name:
-                old.unlink()
-        if self.run is not None:
-            save_run(self.run, folder)
+        finish_save(folder)
+        _sweep(folder, weights=name, run=self.run is not None)
         return folder
 
     def to_json(self) -> dict[str, Any]:
@@ -252,8 +264,17 @@ def load(path: str | Path, *, model: Any = None, loss: Any = None) -> Fitted:
         params=arrays["params"],
         stats=arrays["stats"],
         metrics=content["metrics"],
-        run=load_run(folder) if (folder / RUN).exists() else None,
+        run=find_run(folder),
     )
+
+
+def _sweep(folder: Path, *, weights: str, run: bool) -> None:
+    """Remove what the model no longer names."""
+    old = [one for one in folder.glob("weights-*") if one.name != weights]
+    unused = [one for one in old if is_weights(one)]
+    trace = (folder / TRACE, folder / (TRACE + PART))
+    for path in unused if run else [*unused, folder / RUN, *trace]:
+        path.unlink(missing_ok=True)
 
 
 def _to_bytes(arrays: Any) -> bytes:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from steepest.api.fitted import Fitted
+from steepest.api.fitted import HEADLINE, Fitted
 from steepest.api.runs import make_run
 from steepest.api.table_data import TableData, prepare
 from steepest.api.table_judge import TableJudge
 from steepest.core import random, tree
-from steepest.core.errors import SteepestError, UsageError
+from steepest.core.errors import UsageError
+from steepest.core.numbers import is_number
 from steepest.core.spec import parse_spec
 from steepest.data.blocks import Blocks, batch_rows
 from steepest.descent.jax_engine import JaxEngine
@@ -24,8 +26,9 @@ from steepest.diagnosis import judge_fit
 from steepest.problems.models import Model, get_model
 from steepest.problems.objectives import TableObjective
 from steepest.records import Stopping
-from steepest.records.folder import discard_run, new_folder
-from steepest.steps import Rule, settle
+from steepest.records.folder import run_folder
+from steepest.records.stop import Limits
+from steepest.steps import Rule, get_optimizer, settle
 
 AUTO_OPTIMIZER, AUTO_SCHEDULE = "adam", "cosine"
 AUTO_STEPS = 4000
@@ -61,7 +64,7 @@ def fit_table(data: Any, target: str | None, asked: dict[str, Any]) -> Fitted:
         seed=asked["seed"],
         fill=not recipe.rows_meet,
     )
-    _check_gtol(asked["gtol"], blocks)
+    _check_batches(asked["gtol"], plan.optimizer, blocks)
     stopping = Stopping(**{k: asked[k] for k in STOPPING}, max_epochs=plan.epochs)
     steps = plan.epochs * blocks.batches_per_epoch
     horizons = {"step": steps, "epoch": plan.epochs}
@@ -71,14 +74,10 @@ def fit_table(data: Any, target: str | None, asked: dict[str, Any]) -> Fitted:
     watchers: list[Watcher] = [
         *progress_bar(asked["progress"], stopping, blocks.n_rows)
     ]
-    folder = None if asked["save"] is None else new_folder(asked["save"])
-    if folder is not None:
-        watchers.append(TraceFile(folder))
-    try:
+    with run_folder(asked["save"], model=True) as folder:
+        if folder is not None:
+            watchers.append(TraceFile(folder))
         ended = fitting.run(watchers)
-    except SteepestError:
-        discard_run(folder)
-        raise
     fitted = fitting.fitted(ended, _settings(fitting, plan, asked))
     if folder is not None:
         fitted.save(folder)
@@ -114,7 +113,7 @@ class Fitting(NamedTuple):
             TableObjective(self.model, self.table.loss),
             self.rule,
             self.numbers,
-            self.stopping.limits(stochastic=source.stochastic),
+            self._limits(source),
             path=False,
             stochastic=source.stochastic,
             precision="float32",
@@ -127,13 +126,19 @@ class Fitting(NamedTuple):
             engine, source, state, self.stopping, judge=judge, watchers=watchers
         )
 
+    def _limits(self, source: TableSource) -> Limits:
+        """With validation rows, patience is counted on them alone."""
+        limits = self.stopping.limits(stochastic=source.stochastic)
+        if self.table.validation is None:
+            return limits
+        return limits._replace(patience=math.inf)
+
     @property
     def sizes(self) -> tuple[int, int]:
-        """(inputs, outputs) of the model."""
-        classes = self.table.target.classes
-        outputs = len(classes) if self.table.loss.tasks == ("multiclass",) else 1
-        if self.table.target.task == "multiclass":
-            outputs = len(classes)
+        """(inputs, outputs) of the model: an output a class from three classes on."""
+        target, loss = self.table.target, self.table.loss
+        by_class = target.task == "multiclass" or loss.tasks == ("multiclass",)
+        outputs = len(target.classes) if by_class else 1
         return len(self.table.features.names), outputs
 
     def fitted(self, ended: Ended, settings: dict[str, Any]) -> Fitted:
@@ -148,11 +153,22 @@ class Fitting(NamedTuple):
         )
         fitted.judge(self.table.train, self.table.validation)
         verdict = judge_fit(
-            ended.stop, ended.trace, settings=settings, score=fitted.sentence()
+            ended.stop,
+            ended.trace,
+            settings=settings,
+            score=fitted.sentence(),
+            metric=_metric(fitted),
         )
         params = tree.to_numpy(ended.params)
         fitted.run = make_run(ended, params=params, verdict=verdict, settings=settings)
         return fitted
+
+
+def _metric(fitted: Fitted) -> tuple[float, float] | None:
+    """(the model's, the baseline's) number of the metric that says most."""
+    name, scores = HEADLINE[fitted.target.task], next(iter(fitted.metrics.values()))
+    trivial = fitted.metrics["baseline"].get(name)
+    return None if trivial is None or name not in scores else (scores[name], trivial)
 
 
 def _model(model: Any) -> Model:
@@ -201,15 +217,23 @@ def _penalties(asked: dict[str, Any]) -> dict[str, float]:
     found = {}
     for name in ("l1", "l2"):
         weight = asked[name]
-        if isinstance(weight, bool | str) or not 0 <= weight < float("inf"):
+        if not is_number(weight) or not 0 <= weight < float("inf"):
             raise UsageError(f"{name}={weight!r}: must be >= 0 and finite.")
         if weight > 0:
             found[name] = float(weight)
     return found
 
 
-def _check_gtol(gtol: float | None, blocks: Blocks) -> None:
-    if gtol is not None and not blocks.full:
+def _check_batches(gtol: float | None, optimizer: Any, blocks: Blocks) -> None:
+    """Refuse what only a full batch can give."""
+    if blocks.full:
+        return
+    if get_optimizer(optimizer).full_gradient:
+        raise UsageError(
+            f"optimizer={optimizer!r}: compares successive gradients, which batches "
+            "blur; use batch_size='full', or adam."
+        )
+    if gtol is not None:
         raise UsageError(
             f"gtol={gtol:g}: the gradient of a batch is noisy and proves nothing; "
             "use batch_size='full', or patience with validation rows."

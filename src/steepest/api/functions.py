@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,17 +11,17 @@ import numpy as np
 
 from steepest.api.runs import make_run
 from steepest.core import random, tree
-from steepest.core.errors import DataError, SteepestError
+from steepest.core.errors import DataError, UsageError
 from steepest.core.plain import tree_to_json
 from steepest.descent.jax_engine import JaxEngine
 from steepest.descent.loop import Ended, Watcher, descend
 from steepest.descent.sources import FunctionSource
 from steepest.descent.watchers import TraceFile, progress_bar
-from steepest.diagnosis import Curvature, judge_point, measure_curvature
+from steepest.diagnosis import Curvature, Way, judge_point, overshoots, survey
 from steepest.problems.objectives import FunctionObjective
 from steepest.problems.start import Problem, pose
 from steepest.records import Run, Stop, Stopping
-from steepest.records.folder import discard_run, new_folder, save_run
+from steepest.records.folder import run_folder, save_run
 from steepest.steps import settle
 
 AUTO = "adgd"
@@ -62,7 +63,8 @@ def minimize(
             a formula; may be left out for a gallery function.
         optimizer: "auto" (needs no learning rate), a name of steepest.OPTIMIZERS, or
             any Optax GradientTransformation.
-        learning_rate: step length per unit of gradient, > 0.
+        learning_rate: step length per unit of gradient, > 0. Given with
+            optimizer="auto", plain gd takes it.
         schedule: how the rate changes, such as "inverse_time:decay=0.01", "cosine",
             "milestones:at=30/60/90", "warmup:over=10"; or a function step -> rate.
         clip_norm: shorten gradients longer than this.
@@ -121,6 +123,8 @@ def maximize(objective: Any, start: Any = None, **options: Any) -> Run:
     return _descend(objective, start, -1.0, hyper=hyper, **given)
 
 
+# what editors and help() show: the options are those of minimize
+maximize.__signature__ = inspect.signature(minimize)  # type: ignore[attr-defined]
 _DEFAULTS: dict[str, Any] = {
     name: default
     for name, default in (minimize.__kwdefaults__ or {}).items()
@@ -149,6 +153,8 @@ def _descend(objective: Any, start: Any, sign: float, **asked: Any) -> Run:
     key = random.key(asked["seed"])
     problem = pose(objective, start)
     path = asked["record_path"]
+    if path not in (True, False, "auto"):
+        raise UsageError(f"record_path={path!r}: must be True, False or 'auto'.")
     if path == "auto":
         path = tree.size(problem.start) <= PATH_LIMIT
     engine = JaxEngine(
@@ -161,16 +167,12 @@ def _descend(objective: Any, start: Any, sign: float, **asked: Any) -> Run:
         precision="float64",
     )
     watchers: list[Watcher] = list(progress_bar(asked["progress"], stopping))
-    folder = None if asked["save"] is None else new_folder(asked["save"])
-    if folder is not None:
-        watchers.append(TraceFile(folder))
     state = engine.start(problem.start, None, key)
-    try:
+    with run_folder(asked["save"]) as folder:
+        if folder is not None:
+            watchers.append(TraceFile(folder))
         ended = descend(engine, FunctionSource(), state, stopping, watchers=watchers)
         _check_first(ended, problem)
-    except SteepestError:
-        discard_run(folder)
-        raise
     settings = _settings(problem, rule, numbers, asked, sign, auto=auto)
     run = _run(ended, problem, engine, settings)
     if folder is not None:
@@ -226,18 +228,23 @@ def _run(
     engine: JaxEngine,
     settings: dict[str, Any],
 ) -> Run:
-    curvature = _curvature(ended, problem, engine)
-    verdict = judge_point(ended.stop, ended.trace, curvature, settings=settings)
+    curvature, way = _curvature(ended, problem, engine)
+    verdict = judge_point(ended.stop, ended.trace, curvature, way, settings=settings)
     params = _like(problem.start, ended.params)
     return make_run(ended, params=params, verdict=verdict, settings=settings)
 
 
-def _curvature(ended: Ended, problem: Problem, engine: JaxEngine) -> Curvature | None:
+def _curvature(
+    ended: Ended, problem: Problem, engine: JaxEngine
+) -> tuple[Curvature | None, Way | None]:
     """Measured where the verdict asks for it: at ends that claim something."""
-    if ended.stop.budget or ended.stop in (Stop.INTERRUPTED, Stop.TARGET):
-        return None
+    sign = engine.objective.sign
+    if ended.stop in (Stop.INTERRUPTED, Stop.TARGET):
+        return None, None
+    if ended.stop.budget and not overshoots(ended.trace, climbs=sign < 0):
+        return None, None
     with engine.scope():
-        return measure_curvature(problem.fn, ended.params)
+        return survey(problem.fn, ended.params, sign=sign)
 
 
 def _like(start: Any, params: Any) -> Any:

@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from steepest.core.errors import DataError, UsageError
+from steepest.core.numbers import is_number, is_whole
+from steepest.core.suggest import did_you_mean
 from steepest.data.features import Features
 from steepest.data.orders import split
 from steepest.data.reading import table_and_target
@@ -41,12 +43,12 @@ class TableData(NamedTuple):
 
 def prepare(
     data: Any,
-    target: str | None,
+    target: str | int | None,
     *,
     task: str | None,
     loss: Any,
     validation: Any,
-    ignore: Iterable[str],
+    ignore: str | int | Iterable[str | int],
     class_weight: str | Mapping[Any, float] | None,
     sample_weight: Any,
     standardize: bool,
@@ -69,20 +71,21 @@ def prepare(
     train_rows, held_rows = _split(table, found, validation, seed)
     train = table.take(pa.array(train_rows))
     if chosen.scales_target:
-        scaled = Target.infer(train[name], task=found.task, name=name, scale=True)
-        found = replace(found, center=scaled.center, scale=scaled.scale)
+        found = _scaled(found, train, validation)
     y, _ = found.encode(table[name])
     chosen.check_target(y, n_classes=len(found.classes) or None)
-    left_out = {name, *([ignore] if isinstance(ignore, str) else ignore)}
+    left_out = {name, *_ignored(ignore, table)}
     if isinstance(sample_weight, str):
         left_out.add(sample_weight)
     features = Features.infer(train, exclude=left_out, standardize=standardize)
+    if _is_share(validation) and validation and not len(held_rows):
+        features = replace(features, notes=(*features.notes, _none_held(table)))
     factors = [weights]
     if class_weight is not None:
         factors.append(class_weights(y, found, class_weight))
     rows = Rows(features.encode(table), y, row_weights(*factors))
     held = Rows(*(part[held_rows] for part in rows)) if len(held_rows) else None
-    if validation is not None and not isinstance(validation, int | float):
+    if validation is not None and not _is_share(validation):
         held = _own_validation(validation, features, found, chosen)
     elif held is not None and not held.weight.any():
         raise DataError("validation: every row in it weighs 0; take a larger share.")
@@ -116,18 +119,54 @@ def _given_weights(sample_weight: Any, table: pa.Table) -> np.ndarray[Any, Any]:
     return sample_weights(sample_weight, table)
 
 
+def _ignored(ignore: str | int | Iterable[str | int], table: pa.Table) -> list[str]:
+    """The names of columns to leave out; a whole number is a name too."""
+    asked = [ignore] if isinstance(ignore, str) or is_whole(ignore) else ignore
+    names = [str(name) for name in asked]
+    known = set(table.column_names)
+    for name in names:
+        if name not in known:
+            near = did_you_mean(name, table.column_names)
+            raise UsageError(f"ignore={name!r}: no such column. {near}")
+    return names
+
+
+def _scaled(target: Target, train: pa.Table, validation: Any) -> Target:
+    """The target with mean and deviation of the training rows."""
+    column = train[target.name]
+    try:
+        learnt = Target.infer(column, task=target.task, name=target.name, scale=True)
+    except DataError as error:
+        raise DataError(
+            f"validation={validation!r} leaves {train.num_rows:,} rows to train on: "
+            f"too few. Hold out fewer rows. Of those rows: {error}"
+        ) from error
+    return replace(target, center=learnt.center, scale=learnt.scale)
+
+
+def _none_held(table: pa.Table) -> str:
+    return (
+        f"validation: no row is held out, {table.num_rows} are too few; metrics are "
+        "those of the training rows."
+    )
+
+
+def _is_share(validation: Any) -> bool:
+    return is_number(validation) or isinstance(validation, bool)
+
+
 def _split(
     table: pa.Table, target: Target, validation: Any, seed: int
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """(training, validation) rows; no validation rows where none are to be taken."""
     everything = np.arange(table.num_rows), np.zeros(0, int)
-    if validation is None or not isinstance(validation, int | float):
+    if validation is None or not _is_share(validation):
         return everything
     if isinstance(validation, bool) or not 0 <= validation < 1:
         raise UsageError(
             f"validation={validation!r}: must be a share in [0, 1), a table, or None."
         )
-    if validation == 0:
+    if round(validation * table.num_rows) == 0:  # a share of less than a row
         return everything
     strata = target.encode(table[target.name])[0] if target.classes else None
     return split(table.num_rows, float(validation), seed=seed, strata=strata)

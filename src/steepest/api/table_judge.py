@@ -30,6 +30,11 @@ class TableJudge:
         self._engine, self._train = engine, train
         self._held = None if validation is None else list(chunks(validation))
 
+    @property
+    def validates(self) -> bool:
+        """Whether there are validation rows."""
+        return self._held is not None
+
     def epoch(self, state: State) -> float | None:
         """Mean loss on the validation rows, None when there are none."""
         if self._held is None:

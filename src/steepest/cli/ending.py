@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -49,13 +50,35 @@ def ended(work: Callable[[], Any]) -> int:
     except SteepestError as error:
         _tell_error(str(error))
         return error.exit_code
-    except Exception as error:  # what nobody foresaw: said shortly, shown on demand
-        if os.environ.get("STEEPEST_DEBUG"):
-            tell(traceback.format_exc().rstrip())
-        what = " ".join(f"{type(error).__name__}: {error}".split())
-        hint = "set STEEPEST_DEBUG=1 to see the traceback"
-        tell(f"{styled('internal error:', 'red')} {what}; {hint}")
+    except OSError as error:
+        if not _stdout_is_lost():
+            return _unforeseen(error)
+        _tell_error(f"cannot write to stdout: {error.strerror}")
         return FAILED
+    except Exception as error:  # what nobody foresaw
+        return _unforeseen(error)
+
+
+def _unforeseen(error: Exception) -> int:
+    """Said shortly, shown on demand."""
+    if os.environ.get("STEEPEST_DEBUG"):
+        tell(traceback.format_exc().rstrip())
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    hint = "set STEEPEST_DEBUG=1 to see the traceback"
+    tell(f"{styled('internal error:', 'red')} {what}; {hint}")
+    return FAILED
+
+
+def _stdout_is_lost() -> bool:
+    """Whether stdout takes no more; what waits for it is thrown away then."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())  # else Python fails again at its end
+        os.close(nowhere)
+        return True
+    return False
 
 
 def _tell_error(message: str) -> None:

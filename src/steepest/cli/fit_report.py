@@ -66,8 +66,14 @@ def _inferred(fitted: Fitted, run: Run) -> list[tuple[str, str]]:
         ("rows", _rows(settings["rows"])),
         ("columns", used),
         *[("note", note) for note in settings["notes"]],
-        ("model", f"{_model(fitted.model.to_json())}, loss {settings['loss']}"),
+        ("model", f"{_model(fitted.model.to_json())}, loss {_loss(fitted, run)}"),
     ]
+
+
+def _loss(fitted: Fitted, run: Run) -> str:
+    """The loss, and in which unit it is: a standardised target has none."""
+    name = run.settings["loss"]
+    return f"{name}, of the standardised target" if fitted.target.scale != 1.0 else name
 
 
 def _rows(rows: dict[str, int]) -> str:

@@ -110,7 +110,8 @@ def function_command(door: str, *, summary: str, examples: str) -> Command:
         from steepest import api
 
         options = given(ctx, "formula", "as_json", "strict")
-        _ask_for_start(formula, options)
+        if "start" not in options:
+            _ask_for_start(formula)
         with interruptible():
             run: Run = getattr(api, door)(formula, **options)
         if as_json:
@@ -122,16 +123,21 @@ def function_command(door: str, *, summary: str, examples: str) -> Command:
     return command
 
 
-def _ask_for_start(formula: str, options: dict[str, Any]) -> None:
+def _ask_for_start(formula: str) -> None:
     """A formula needs a start: say for which variables."""
-    from steepest.problems.formulas import parse
-    from steepest.problems.gallery import GALLERY
+    from steepest.problems.start import example_start
 
-    name = formula.strip()
-    if "start" in options or name in GALLERY or name.isidentifier():
-        return
-    point = ",".join(f"{variable}=1" for variable in parse(formula).variables)
-    raise UsageError(f"--start is missing; say where to begin, as --start {point}.")
+    example = example_start(formula)
+    if example:
+        point = ",".join(f"{name}={_typed(x)}" for name, x in example.items())
+        raise UsageError(f"--start is missing; say where to begin, as --start {point}.")
+
+
+def _typed(value: Any) -> str:
+    """A number or a vector as --start takes it."""
+    return (
+        f"[{','.join(map(_typed, value))}]" if isinstance(value, list) else f"{value:g}"
+    )
 
 
 def _say_run(run: Run, command: click.Command, *, saved: str | None) -> None:

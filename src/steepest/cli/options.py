@@ -18,11 +18,41 @@ from steepest.cli.command import HELP, Option
 Decorator = Callable[[Any], Any]
 
 
+def whole(value: Any) -> int | None:
+    """The whole number that text stands for, None if it is none.
+
+    >>> whole("12"), whole("1e3"), whole("1.5"), whole("inf")
+    (12, 1000, None, None)
+    """
+    try:
+        return int(value)  # exact, however large
+    except ValueError:
+        pass
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return int(number) if number.is_integer() else None
+
+
+class Whole(click.ParamType):
+    """A whole number, also as 1e3."""
+
+    name = "integer"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The number as an int."""
+        number = whole(value)
+        if number is None:
+            self.fail(f"{value!r} is not a whole number.", param, ctx)
+        return number
+
+
 class OrNone(click.ParamType):
     """A number, or the word none, which switches a limit off.
 
     Args:
-        kind: click.INT or click.FLOAT.
+        kind: a Whole or click.FLOAT.
     """
 
     def __init__(self, kind: click.ParamType) -> None:
@@ -49,11 +79,11 @@ class IntOrWord(click.ParamType):
         """The number or the word."""
         if value in self.words:
             return value
-        try:
-            return int(value)
-        except ValueError:
+        number = whole(value)
+        if number is None:
             need = f"a whole number, {' or '.join(self.words)}"
-            return self.fail(f"{value!r} is not {need}.", param, ctx)
+            self.fail(f"{value!r} is not {need}.", param, ctx)
+        return number
 
 
 class PointType(click.ParamType):
@@ -114,7 +144,7 @@ listing = functools.partial(
     callback=_catalogue,
 )
 NUMBER_OR_NONE = OrNone(click.FLOAT)
-WHOLE_OR_NONE = OrNone(click.INT)
+WHOLE_OR_NONE = OrNone(Whole())
 
 step_options = together(
     step(
@@ -169,7 +199,7 @@ budget_options = together(
 output_options = together(
     output(
         "--seed",
-        type=int,
+        type=Whole(),
         metavar="INTEGER",
         help="Of everything random. Default 0.",
     ),

@@ -9,11 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from steepest.core.errors import DataError
+
+_TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}\.tmp")
+"""What `write_atomic` calls a file while it is being written."""
 
 
 def write_atomic(path: str | Path, data: bytes) -> None:
@@ -34,7 +38,9 @@ def write_atomic(path: str | Path, data: bytes) -> None:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}.", suffix=".tmp"
+        )
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror}).") from error
     try:
@@ -51,24 +57,62 @@ def write_atomic(path: str | Path, data: bytes) -> None:
         Path(name).unlink(missing_ok=True)
 
 
-def write_json(path: str | Path, content: dict[str, Any]) -> None:
+def put_in_place(path: Path, target: Path) -> None:
+    """Rename a whole file over another, at one stroke and safe against a power cut.
+
+    Args:
+        path: the file.
+        target: its new name in the same folder.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    try:
+        path.replace(target)
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise DataError(f"{target}: cannot be written ({error.strerror}).") from error
+
+
+def written_for(name: str) -> str | None:
+    """The file that a leftover of a killed `write_atomic` was to become.
+
+    Args:
+        name: the name of any file.
+
+    Returns:
+        A file name, or None for what is no leftover.
+
+    >>> written_for(".run.json.k3x_0abz.tmp")
+    'run.json'
+    """
+    found = _TEMPORARY.fullmatch(name)
+    return None if found is None else found[1]
+
+
+def write_json(path: str | Path, content: dict[str, Any]) -> str:
     """Write plain data as JSON, with a checksum of itself that `read_json` asks for.
 
     Args:
         path: the file.
         content: numbers (finite), texts, lists and dicts, with a "schema".
 
+    Returns:
+        The checksum, as `digest` gives it.
+
     Raises:
         DataError: the file cannot be written.
 
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_json(f"{folder}/a.json", {"schema": "a/1", "n": 2})
+    ...     _ = write_json(f"{folder}/a.json", {"schema": "a/1", "n": 2})
     ...     read_json(f"{folder}/a.json", schema="a/1")
     {'schema': 'a/1', 'n': 2}
     """
-    sealed = {**content, "sha256": _digest(content)}
+    checksum = digest(content)
+    sealed = {**content, "sha256": checksum}
     text = json.dumps(sealed, indent=1, allow_nan=False, ensure_ascii=False)
     write_atomic(path, _encode(text + "\n"))
+    return checksum
 
 
 def read_json(path: str | Path, *, schema: str) -> dict[str, Any]:
@@ -101,7 +145,7 @@ def read_json(path: str | Path, *, schema: str) -> dict[str, Any]:
             f"{path}: schema {found!r}, but this version reads {schema!r}; "
             "save it again with this version of steepest."
         )
-    if content.pop("sha256", None) != _digest(content):
+    if content.pop("sha256", None) != digest(content):
         raise DataError(
             f"{path}: damaged, its checksum does not match; restore it from a copy."
         )
@@ -120,7 +164,15 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _digest(content: dict[str, Any]) -> str:
+def digest(content: dict[str, Any]) -> str:
+    """The checksum of plain data: the SHA-256 of its JSON with sorted keys.
+
+    Args:
+        content: as for `write_json`.
+
+    >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    True
+    """
     return sha256(_encode(json.dumps(content, sort_keys=True, ensure_ascii=False)))
 
 

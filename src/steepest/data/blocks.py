@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from steepest.core.errors import UsageError
+from steepest.core.numbers import is_whole
 from steepest.data.orders import order
 
 BLOCK_BYTES = 4 << 20
@@ -126,8 +127,7 @@ def batch_rows(batch_size: int | str, n_rows: int) -> int:
     """
     if batch_size == "full":
         return n_rows
-    whole = isinstance(batch_size, int | np.integer)
-    if not whole or isinstance(batch_size, bool) or not int(batch_size) >= 1:
+    if not (is_whole(batch_size) and int(batch_size) >= 1):
         raise UsageError(
             f"batch_size={batch_size!r}: must be a whole number >= 1, 'full' or 'auto'."
         )

@@ -31,7 +31,7 @@ DAY = 86400.0
 
 @dataclass(frozen=True)
 class Column(ABC):
-    """What every kind owes: encoded names, numbers, words for people, JSON."""
+    """What every kind owes: encoded names, numbers, JSON."""
 
     name: str
     kind: ClassVar[str]
@@ -46,10 +46,6 @@ class Column(ABC):
         self, column: pa.ChunkedArray, *, first_row: int = 0
     ) -> np.ndarray[Any, Any]:
         """The column as float32, shape (n, len(names)); always finite."""
-
-    @abstractmethod
-    def describe(self) -> str:
-        """What was learnt, in a few words."""
 
     def to_json(self) -> dict[str, Any]:
         """A plain dict; `column_from_json` gives an equal column back."""
@@ -85,12 +81,6 @@ class Number(Column):
         )
         return _stack([values], gone, flag=self.flag)
 
-    def describe(self) -> str:
-        """Mean and scale."""
-        raw = self.center == 0.0 and self.scale == 1.0
-        how = "as it is" if raw else f"(x - {self.center:.4g}) / {self.scale:.4g}"
-        return f"{how}; missing = {self.fill:.4g}" + (", flagged" if self.flag else "")
-
 
 @dataclass(frozen=True)
 class Boolean(Column):
@@ -112,10 +102,6 @@ class Boolean(Column):
         values = to_booleans(column, self.name, first_row=first_row)
         gone = np.isnan(values)
         return _stack([np.where(gone, self.fill, values)], gone, flag=self.flag)
-
-    def describe(self) -> str:
-        """The share of true."""
-        return f"true for {self.fill:.1%}" + (", missing flagged" if self.flag else "")
 
 
 @dataclass(frozen=True)
@@ -151,12 +137,6 @@ class Category(Column):
         encoded = np.zeros((len(column), len(self.names)), np.float32)
         encoded[np.arange(len(column)), slot] = 1.0
         return encoded
-
-    def describe(self) -> str:
-        """The first levels."""
-        shown = ", ".join(self.levels[:4]) + (", ..." if len(self.levels) > 4 else "")
-        missing = ", missing" if self.flag else ""
-        return f"{len(self.levels)} levels ({shown}), other{missing}"
 
 
 @dataclass(frozen=True)
@@ -201,10 +181,6 @@ class Moment(Column):
                 slots += [np.where(gone, 0.0, wave(angle)) for wave in (np.sin, np.cos)]
         return _stack(slots, gone, flag=self.flag)
 
-    def describe(self) -> str:
-        """The parts in use."""
-        return ", ".join(self.parts) + (", missing flagged" if self.flag else "")
-
 
 @dataclass(frozen=True)
 class Presence(Column):
@@ -226,10 +202,6 @@ class Presence(Column):
         else:
             gone = pc.is_null(to_text(column, self.name)).to_numpy()
         return _stack([], gone, flag=True)
-
-    def describe(self) -> str:
-        """In words."""
-        return "only whether it is missing"
 
 
 KINDS: dict[str, type[Column]] = {

@@ -12,7 +12,9 @@ import pyarrow as pa
 from steepest.core.errors import DataError, UsageError
 from steepest.core.suggest import did_you_mean
 from steepest.data.columns import Column, column_from_json
+from steepest.data.files import refuse_twice
 from steepest.data.inference import Rules, infer_column
+from steepest.data.reading import array_width
 
 BLOCK_ROWS = 65536  # rows encoded at a time: bounds the temporary memory
 
@@ -24,6 +26,8 @@ class Features:
     Args:
         columns: the columns in use, in the order of the training table.
         notes: sentences about columns that were left out or need a look.
+        widths: the least and the most columns a NumPy array must have to be the like
+            of the one learnt from; None if a table with names was learnt from.
 
     >>> features = Features.infer(pa.table({"x": [1.0, 3.0], "c": ["a", "b"]}))
     >>> features.names
@@ -35,6 +39,7 @@ class Features:
 
     columns: tuple[Column, ...]
     notes: tuple[str, ...] = ()
+    widths: tuple[int, int] | None = None
 
     @classmethod
     def infer(
@@ -65,18 +70,19 @@ class Features:
         if not max_levels >= 1:
             raise UsageError(f"max_levels={max_levels}: must be at least 1.")
         exclude = {exclude} if isinstance(exclude, str) else set(exclude)
-        for name in sorted(exclude - set(table.column_names)):
-            near = did_you_mean(name, table.column_names)
+        found = _by_name(table)
+        for name in sorted(exclude - set(found)):
+            near = did_you_mean(name, found)
             raise UsageError(f"exclude {name!r}: no such column. {near}")
         rules = Rules(max_levels=max_levels, standardize=standardize)
-        names = [name for name in table.column_names if name not in exclude]
-        guesses = [infer_column(name, _find(table, name), rules) for name in names]
+        names = [name for name in found if name not in exclude]
+        guesses = [infer_column(name, found[name], rules) for name in names]
         notes = tuple(note for guess in guesses for note in guess.notes)
         columns = tuple(guess.column for guess in guesses if guess.column is not None)
         if not columns:
             told = " ".join(notes) or "There is no column beside the target."
             raise DataError(f"no column can be used as a feature. {told}")
-        return cls(columns, notes)
+        return cls(columns, notes, _widths(table, names))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -89,11 +95,13 @@ class Features:
         Columns are found by name: their order and any others do not matter.
 
         Raises:
-            DataError: a column that is absent, or a value that does not fit it, with
-                its row.
+            DataError: a column that is absent, a value that does not fit it, with
+                its row, or a NumPy array of another width.
         """
-        self._require(table)
-        n_rows, found = table.num_rows, [_find(table, c.name) for c in self.columns]
+        self._check_width(table)
+        by_name = _by_name(table)
+        self._require(list(by_name))
+        n_rows, found = table.num_rows, [by_name[c.name] for c in self.columns]
         encoded = np.empty((n_rows, len(self.names)), np.float32)
         for start in range(0, n_rows, BLOCK_ROWS):
             stop, left = min(start + BLOCK_ROWS, n_rows), 0
@@ -104,53 +112,67 @@ class Features:
                 left += part.shape[1]
         return encoded
 
-    def _require(self, table: pa.Table) -> None:
+    def _check_width(self, table: pa.Table) -> None:
+        """An array's columns are known by place alone: their number must be right."""
+        width = array_width(table)
+        if width is None or self.widths is None:
+            return
+        low, high = self.widths
+        if not low <= width <= high:
+            need = f"{low}" if low == high else f"{low} to {high}"
+            raise DataError(
+                f"the array has {width} columns, the model was fitted to {need}. Give "
+                "the same columns in the same order, or a table with names."
+            )
+
+    def _require(self, present: list[str]) -> None:
         """Name every column that is absent, with near names among those present."""
-        absent = [c.name for c in self.columns if c.name not in table.column_names]
+        known = set(present)
+        absent = [c.name for c in self.columns if c.name not in known]
         if absent:
-            hints = [did_you_mean(name, table.column_names) for name in absent]
+            hints = [did_you_mean(name, present) for name in absent[:20]]
             each = ", ".join(
                 f"{name} ({hint.rstrip('.')})" if hint.startswith("Did") else name
-                for name, hint in zip(absent, hints, strict=True)
-            )
-            has = ", ".join(table.column_names[:20])
+                for name, hint in zip(absent, hints, strict=False)
+            ) + (", ..." if len(absent) > 20 else "")
+            has = ", ".join(present[:20])
             raise DataError(
                 f"the table lacks columns the model needs: {each}. It has: {has}."
             )
 
-    def describe(self) -> list[dict[str, Any]]:
-        """One row for each column in use: name, kind, what it becomes, how many.
-
-        >>> Features.infer(pa.table({"x": [1.0, 3.0]})).describe()[0]["becomes"]
-        '(x - 2) / 1; missing = 2'
-        """
-        return [
-            {
-                "column": column.name,
-                "kind": column.kind,
-                "becomes": column.describe(),
-                "width": len(column.names),
-            }
-            for column in self.columns
-        ]
-
     def to_json(self) -> dict[str, Any]:
         """A plain dict; numbers survive JSON exactly."""
         columns = [column.to_json() for column in self.columns]
-        return {"columns": columns, "notes": list(self.notes)}
+        widths = None if self.widths is None else list(self.widths)
+        return {"columns": columns, "notes": list(self.notes), "widths": widths}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Features:
         """The features that `to_json` wrote: they encode to the same bits."""
         try:
-            columns, notes = data["columns"], data["notes"]
+            columns, notes, widths = data["columns"], data["notes"], data["widths"]
         except (KeyError, TypeError) as error:
             raise DataError(f"features: not what to_json writes ({error}).") from error
-        return cls(tuple(column_from_json(column) for column in columns), tuple(notes))
+        return cls(
+            tuple(column_from_json(column) for column in columns),
+            tuple(notes),
+            None if widths is None else tuple(widths),
+        )
 
 
-def _find(table: pa.Table, name: str) -> pa.ChunkedArray:
-    """The one column of this name."""
-    if len(table.schema.get_all_field_indices(name)) != 1:
-        raise DataError(f"column {name}: the table has it twice. Rename one of them.")
-    return table.column(name)
+def _by_name(table: pa.Table) -> dict[str, pa.ChunkedArray]:
+    """The columns by name, looked up once: a look-up in Arrow walks over all names."""
+    found = dict(zip(table.column_names, table.columns, strict=True))
+    if len(found) < table.num_columns:
+        refuse_twice(table, "the table")
+    return found
+
+
+def _widths(table: pa.Table, used: list[str]) -> tuple[int, int] | None:
+    """Excluded columns at the end of an array, such as the target, may be absent."""
+    width = array_width(table)
+    if width is None:
+        return None
+    known = set(used)
+    places = [i for i in range(width) if f"x{i}" in known]
+    return places[-1] + 1 if places else 0, width

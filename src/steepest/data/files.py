@@ -19,8 +19,10 @@ import pyarrow.parquet as pq
 
 from steepest.core.errors import DataError
 from steepest.core.suggest import did_you_mean
-from steepest.data.arrays import MISSING, kind_of
+from steepest.data.arrays import MISSING, is_text, kind_of
+from steepest.data.lookalikes import decimal_commas
 
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")  # the first bytes of UTF-16 text
 PACKED = (".gz", ".bz2", ".zst")  # compressions that a CSV file may have
 
 
@@ -168,6 +170,7 @@ def _read_arrow(path: Path) -> pa.Table:
 
 def _read_csv(path: Path) -> pa.Table:
     """A CSV file; types are found over the whole file, not its first lines."""
+    _refuse_utf16(path)
     delimiter = _delimiter(path)
     parse = pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
     convert = pacsv.ConvertOptions(null_values=list(MISSING), strings_can_be_null=True)
@@ -182,7 +185,25 @@ def _read_csv(path: Path) -> pa.Table:
         if pa.types.is_binary(kind):
             raise DataError(f"{path}, column {name}: not UTF-8. Save it as UTF-8 text.")
     _refuse_open_quote(path, table)
-    return table
+    return _with_decimal_commas(table) if delimiter == ";" else table
+
+
+def _refuse_utf16(path: Path) -> None:
+    """Spreadsheets write "Unicode text" in UTF-16; read as UTF-8 it is one odd cell."""
+    with pa.input_stream(path) as file:
+        if file.read(2) in UTF16_MARKS:
+            raise DataError(
+                f"{path}: the text is encoded in UTF-16. Save it as UTF-8 text."
+            )
+
+
+def _with_decimal_commas(table: pa.Table) -> pa.Table:
+    """The semicolon stands where the comma is the decimal mark: 0,5 is a half."""
+    columns = [
+        (decimal_commas(column) or column) if is_text(column.type) else column
+        for column in table.columns
+    ]
+    return pa.table(columns, names=table.column_names)
 
 
 def _open_text(path: Path) -> io.TextIOWrapper:

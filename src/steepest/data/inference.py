@@ -33,9 +33,9 @@ from steepest.data.columns import (
     Presence,
     turn,
 )
+from steepest.data.lookalikes import NUMBER_LIKE, number_habit
 
 FEW = 10  # this many distinct texts, none repeated, make an identifier
-NUMBER_LIKE = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 DATE_LIKE = re.compile(r"\s*\d{4}-\d{2}-\d{2}")
 
 
@@ -146,7 +146,8 @@ def _text(name: str, column: pa.ChunkedArray, rules: Rules) -> Guess:
     if len(counts) == 1:
         return _single(name, repr(next(iter(counts))), missing=seen < len(text))
     if len(counts) == seen and seen >= FEW:
-        told = f"{name}: left out, all {seen} values differ, like a name or a key."
+        like = "" if notes else ", like a name or a key"
+        told = f"{name}: left out, all {seen} values differ{like}."
         return Guess(None, (*notes, told))
     column_ = Category(name, tuple(counts)[: rules.max_levels], seen < len(text))
     if len(counts) > rules.max_levels:
@@ -185,6 +186,10 @@ def _number_notes(
 ) -> tuple[str, ...]:
     """A warning for a column of numbers that a few words turned into text."""
     distinct = pa.array(counts, text.type)
+    habit = number_habit(distinct)
+    if habit is not None:
+        told = f"it is text, but looks like numbers {habit[0]}, such as {habit[1]!r}"
+        return (f"{name}: {told}. Write them as plain numbers (1234.5) to use them.",)
     numeric = pc.match_substring_regex(distinct, pattern=NUMBER_LIKE)
     n_numbers = pc.sum(numeric).as_py()
     if n_numbers < FEW or n_numbers < 0.9 * len(counts):

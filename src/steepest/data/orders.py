@@ -1,12 +1,14 @@
-"""Orders of rows: shuffles, a split, batches. Functions of the seed alone."""
+"""Orders of rows: shuffles and a split. Functions of the seed alone."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from steepest.core.errors import DataError, UsageError
+from steepest.core.numbers import is_whole
+from steepest.core.random import check_seed
 
 SPLIT = 2**64 - 1  # the stream of the split: an epoch that no run reaches
 
@@ -20,7 +22,7 @@ def order(n_rows: int, *, seed: int = 0, epoch: int = 0) -> np.ndarray[Any, Any]
 
     Args:
         n_rows: number of rows, >= 0.
-        seed: in [0, 2**64).
+        seed: in [0, 2**31).
         epoch: in [0, 2**64 - 1).
 
     Returns:
@@ -32,7 +34,7 @@ def order(n_rows: int, *, seed: int = 0, epoch: int = 0) -> np.ndarray[Any, Any]
     >>> sorted(order(4, seed=1, epoch=2).tolist())
     [0, 1, 2, 3]
     """
-    if not (_is_whole(epoch) and 0 <= epoch < SPLIT):
+    if not (is_whole(epoch) and 0 <= epoch < SPLIT):
         raise UsageError(f"epoch={epoch}: must be a whole number from 0 on.")
     return _permutation(n_rows, seed, epoch)
 
@@ -50,7 +52,7 @@ def split(
         n_rows: number of rows.
         share: share of the rows for validation, in [0, 1). At least one row when
             above 0, and at least one row stays for training.
-        seed: in [0, 2**64).
+        seed: in [0, 2**31).
         strata: (n_rows,) class of each row. Each class gives its share (by largest
             remainder) and keeps at least one row in training; a class of one row
             gives none.
@@ -84,47 +86,14 @@ def split(
     return np.sort(by_class[~chosen]), np.sort(by_class[chosen])
 
 
-def batch_bounds(
-    n_rows: int, batch_size: int | Literal["full"]
-) -> np.ndarray[Any, Any]:
-    """Where each batch of an epoch starts and stops; the last may be smaller.
-
-    Args:
-        n_rows: number of rows.
-        batch_size: rows a batch, >= 1, or "full" for all rows in one.
-
-    Returns:
-        (n_batches, 2) int64: batch k holds the rows order[start:stop].
-
-    Raises:
-        UsageError: a batch_size that is not a positive whole number or "full".
-
-    >>> batch_bounds(5, 2).tolist()
-    [[0, 2], [2, 4], [4, 5]]
-    """
-    if batch_size == "full":
-        batch_size = max(n_rows, 1)
-    if not (_is_whole(batch_size) and batch_size >= 1):
-        need = 'a whole number >= 1, or "full"'
-        raise UsageError(f"batch_size={batch_size!r}: needs {need}.")
-    starts = np.arange(0, n_rows, batch_size, dtype=np.int64)
-    return np.stack([starts, np.minimum(starts + batch_size, n_rows)], axis=1)
-
-
 def _permutation(n_rows: int, seed: int, epoch: int) -> np.ndarray[Any, Any]:
     """All rows in the order of the stream (seed, epoch)."""
-    if not (_is_whole(n_rows) and n_rows >= 0):
+    if not (is_whole(n_rows) and n_rows >= 0):
         raise UsageError(f"n_rows={n_rows}: must be a whole number >= 0.")
-    if not (_is_whole(seed) and 0 <= seed < 2**64):
-        raise UsageError(f"seed={seed}: must be a whole number in [0, 2**64).")
-    key = np.array([seed, epoch], np.uint64)
+    key = np.array([check_seed(seed), epoch], np.uint64)
     generator = np.random.Generator(np.random.Philox(key=key))
     kind = np.int32 if n_rows < 2**31 else np.int64
     return generator.permutation(np.arange(n_rows, dtype=kind))
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def _quotas(counts: np.ndarray[Any, Any], share: float) -> np.ndarray[Any, Any]:
@@ -134,7 +103,8 @@ def _quotas(counts: np.ndarray[Any, Any], share: float) -> np.ndarray[Any, Any]:
     exact = share * counts
     take = np.floor(exact).astype(np.int64)  # below counts, as share < 1
     # The first that get one more are those that lost most to rounding down.
-    for k in np.argsort(np.floor(exact) - exact, kind="stable"):
-        if take.sum() < total and take[k] < counts[k] - 1:
+    lost = exact - take
+    for k in np.argsort(-lost, kind="stable"):
+        if take.sum() < total and lost[k] > 0.0 and take[k] < counts[k] - 1:
             take[k] += 1
     return take

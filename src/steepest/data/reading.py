@@ -11,10 +11,13 @@ import pyarrow as pa
 from pyarrow import interchange
 
 from steepest.core.errors import DataError, UsageError
+from steepest.core.numbers import is_whole
 from steepest.core.suggest import did_you_mean
 from steepest.data.arrays import as_column
 from steepest.data.files import read_paths, refuse_twice
 
+WIDTH = b"steepest.width"
+"""Key in a table's metadata: the columns of the NumPy array that it was made of."""
 FRAME_PROTOCOLS = ("__arrow_c_stream__", "__arrow_c_array__", "__dataframe__")
 ACCEPTED = (
     "a path, a glob or a folder (CSV, Parquet, Arrow), a list of paths, a data frame, "
@@ -43,21 +46,28 @@ def read_table(data: Any) -> pa.Table:
     return _checked(_read(data), data)
 
 
-def table_and_target(data: Any, target: str | None = None) -> tuple[pa.Table, str]:
+def table_and_target(
+    data: Any, target: str | int | None = None
+) -> tuple[pa.Table, str]:
     """The table and the name of its target column.
 
     Args:
         data: what `read_table` takes. For (X, y), y is added as a column.
         target: the column to predict; for (X, y) the name y gets, "target" if None.
+            A whole number is a name too: data frames have such columns.
 
     Raises:
-        UsageError: no target named.
+        UsageError: no target named, or by something that is no name.
         DataError: no such column; y and X of different lengths.
 
     >>> table, name = table_and_target(([[1.0], [2.0]], [5.0, 6.0]))
     >>> name, table.column(name).to_pylist()
     ('target', [5.0, 6.0])
     """
+    if is_whole(target):
+        target = str(target)
+    if not isinstance(target, str | None):
+        raise UsageError(f"target={target!r:.60}: must be the name of a column.")
     if _is_pair(data):
         name = "target" if target is None else target
         return _checked(_join(data, name), data), name
@@ -155,7 +165,18 @@ def _from_array(data: Any) -> pa.Table:
         need = "a number type, or a data frame for mixed columns"
         raise DataError(f"array of type {array.dtype}: needs {need}.")
     rows = array.T.copy()  # one copy that keeps a mask; Arrow shares its memory
-    return pa.table({f"x{i}": as_column(row, f"x{i}") for i, row in enumerate(rows)})
+    table = pa.table({f"x{i}": as_column(row, f"x{i}") for i, row in enumerate(rows)})
+    return table.replace_schema_metadata({WIDTH: str(len(rows))})
+
+
+def array_width(table: pa.Table) -> int | None:
+    """How many columns the NumPy array had that the table was made of, if it was.
+
+    >>> array_width(read_table(np.zeros((1, 3)))), array_width(pa.table({"x": [1]}))
+    (3, None)
+    """
+    width = (table.schema.metadata or {}).get(WIDTH)
+    return None if width is None else int(width)
 
 
 def _checked(table: pa.Table, data: Any) -> pa.Table:
@@ -171,8 +192,16 @@ def _checked(table: pa.Table, data: Any) -> pa.Table:
 
 def _plain_text(table: pa.Table) -> pa.Table:
     """The table without views of text, which Arrow cannot yet take rows from."""
-    for index, field in enumerate(table.schema):
-        if pa.types.is_string_view(field.type):
-            plain = table.column(index).cast(pa.string())
-            table = table.set_column(index, field.name, plain)
-    return table
+    kinds = [_without_view(kind) for kind in table.schema.types]
+    if kinds == table.schema.types:
+        return table
+    columns = zip(table.columns, kinds, strict=True)
+    plain = [column.cast(kind) for column, kind in columns]
+    return pa.table(plain, names=table.column_names, metadata=table.schema.metadata)
+
+
+def _without_view(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        values = _without_view(kind.value_type)
+        return pa.dictionary(kind.index_type, values, kind.ordered)
+    return pa.large_string() if pa.types.is_string_view(kind) else kind

@@ -21,12 +21,14 @@ from steepest.data.arrays import (
     to_numbers,
     to_text,
 )
+from steepest.data.lookalikes import number_habit
 
 Label = str | int | float | bool
 TASKS = ("regression", "binary", "multiclass")
 MAX_CLASSES = 1000
 FEW_CLASSES = 20  # whole numbers with at most so many values may be classes ...
 SEEN_OFTEN = 5  # ... when each occurs at least so often
+FEW_TEXTS = 20  # text with more distinct values, most of them unique, is no label
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ class Target:
         Raises:
             UsageError: an unknown task.
             DataError: all missing, constant, text for a regression, dates, more than
-                two classes for binary, more than 1,000 classes.
+                two classes for binary, more than 1,000 classes; without `task`, text
+                that is mostly unique or looks like numbers.
         """
         if task is not None and task not in TASKS:
             raise UsageError(
@@ -208,6 +211,8 @@ def _infer_task(known: pa.ChunkedArray, name: str) -> tuple[str, str]:
     told = f"with {n_distinct} distinct values"
     if kind != "number":
         noun = "text" if kind == "text" else "true and false"
+        if n_distinct > FEW_TEXTS:
+            _refuse_free_text(known, n_distinct, name)
         task = "binary" if n_distinct == 2 else "multiclass"
         return task, f"{name} holds {noun} {told}."
     if n_distinct == 2 and len(known) > 2:
@@ -218,6 +223,28 @@ def _infer_task(known: pa.ChunkedArray, name: str) -> tuple[str, str]:
         often = f"each at least {counts.min()} times"
         return "multiclass", f"{name} holds whole numbers {told}, {often}."
     return "regression", f"{name} holds numbers {told}."
+
+
+def _refuse_free_text(known: pa.ChunkedArray, n_distinct: int, name: str) -> None:
+    """Text that is hardly a label: numbers that were not understood, or mostly unique.
+
+    Few texts pass even if each is unique: a small table may have one row a class.
+    """
+    distinct = pc.unique(known)
+    habit = number_habit(distinct)
+    told = f"text with {n_distinct:,} distinct values in {len(known):,} rows"
+    insist = "set task='multiclass' if they are classes"
+    if habit is not None:
+        raise DataError(
+            f"target {name}: {told}, such as {habit[1]!r}. It looks like numbers "
+            f"{habit[0]}: write them as plain numbers (1234.5), or {insist}."
+        )
+    if 2 * n_distinct > len(known):
+        raise DataError(
+            f"target {name}: {told}, such as {distinct[0].as_py()!r:.60}. It looks "
+            "like free text, or numbers that were not understood: choose another "
+            f"column, set task='regression' if all are numbers, or {insist}."
+        )
 
 
 def _measure(known: pa.ChunkedArray, name: str, *, scale: bool) -> tuple[float, float]:

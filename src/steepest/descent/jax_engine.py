@@ -99,6 +99,7 @@ class JaxEngine:
             stretch.batches,
             stretch.first,
             stretch.steps,
+            stretch.per_epoch,
         )
         recorded, (code, done) = jax.device_get((recorded, ended))
         n = int(recorded.n)

@@ -19,6 +19,11 @@ CLIMB = 1e3
 """How far above the best value divergence is, in units of the start's own height."""
 BOTTOMLESS = 1e20
 """A value this far below the start, relative to it, has no minimum."""
+FAR = 1e6
+"""And its params this far from 0: a deep well near the start is no abyss."""
+CALM = 2
+"""Steps in a row that a flat value or a short step must be seen on: one alone may be a
+rule's first probe, or a leap to the same height across a valley."""
 STILL = 20
 """Steps in a row within a few units of rounding that count as standing still."""
 
@@ -39,6 +44,8 @@ def first_watch(params: Any, dtype: Any) -> Watch:
         peak=nan,
         rises=jnp.zeros((), jnp.int32),
         still=jnp.zeros((), jnp.int32),
+        flats=jnp.zeros((), jnp.int32),
+        shorts=jnp.zeros((), jnp.int32),
         total=jnp.zeros((), dtype),
         values=jnp.zeros((), jnp.int32),
     )
@@ -64,8 +71,8 @@ def observe(watch: Watch, params: Any, value: Any, grad_norm: Any, step: Any) ->
     )
 
 
-def judge(watch: Watch, limits: Limits, here: Any) -> jax.Array:
-    """The code of the first test that holds, 0 when the run should go on.
+def judge(watch: Watch, limits: Limits, here: Any) -> tuple[jax.Array, Watch]:
+    """The code of the first test that holds (0: go on), and the Watch with its counts.
 
     Accidents are asked first, tolerances next, budgets last.
     """
@@ -75,29 +82,29 @@ def judge(watch: Watch, limits: Limits, here: Any) -> jax.Array:
     height = jnp.maximum(start, watch.first_value - watch.best_value) + 1e-6
     climbed = value - watch.best_value > CLIMB * height
     moved = step > 0
+    flat = moved & (change <= limits.ftol * jnp.maximum(1, jnp.abs(value)))
+    longest = limits.xtol * jnp.maximum(1, here.param_norm)
+    short = moved & (watch.last_update_norm <= longest)
+    watch = watch._replace(
+        flats=jnp.where(flat, watch.flats + 1, 0),
+        shorts=jnp.where(short, watch.shorts + 1, 0),
+    )
     tests = (
         (Stop.NONFINITE, ~(jnp.isfinite(value) & jnp.isfinite(grad_norm))),
         (Stop.DIVERGED, (watch.rises >= RISES) & climbed),
-        (Stop.DIVERGED, value < -BOTTOMLESS * (1 + start)),
+        (Stop.DIVERGED, (value < -BOTTOMLESS * (1 + start)) & (here.param_norm > FAR)),
         (Stop.TARGET, value <= limits.target),
         (Stop.GRADIENT_SMALL, grad_norm <= limits.gtol),
-        (
-            Stop.VALUE_FLAT,
-            moved & (change <= limits.ftol * jnp.maximum(1, jnp.abs(value))),
-        ),
-        (
-            Stop.STEP_SMALL,
-            moved
-            & (watch.last_update_norm <= limits.xtol * jnp.maximum(1, here.param_norm)),
-        ),
+        (Stop.VALUE_FLAT, watch.flats >= CALM),
+        (Stop.STEP_SMALL, watch.shorts >= CALM),
         (Stop.PRECISION, watch.still >= STILL),
-        (Stop.PATIENCE, step - watch.best_step > limits.patience),
+        (Stop.PATIENCE, step - watch.best_step >= limits.patience),
         (Stop.MAX_STEPS, step >= limits.max_steps),
     )
     code = jnp.zeros((), jnp.int32)
     for stop, holds in reversed(tests):
         code = jnp.where(holds, jnp.int32(stop.code), code)
-    return code
+    return code, watch
 
 
 def stands_still(updates: Any, params: Any) -> jax.Array:

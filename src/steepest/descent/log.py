@@ -26,7 +26,8 @@ class Log:
         self._source, self._sign = source, sign
         self._parts: list[Row] = []
         self._paths: list[Any] = []
-        self.validation = Validation.empty()
+        self.judged: list[tuple[int, int, float]] = []
+        """(epoch, step, loss) each time the validation rows were judged."""
 
     def add(self, rows: Rows, *, since: float, until: float) -> Row:
         """Take in the rows of a stretch that ran between two times of the clock."""
@@ -60,8 +61,8 @@ class Log:
 
     def first_loss(self) -> float:
         """The loss before training: on validation rows, or of the first batches."""
-        if len(self.validation.loss):
-            return float(self.validation.loss[0])
+        if self.judged:
+            return self.judged[0][2]
         return float(np.mean(rows_of.concatenate(self._parts[:2]).value[:10]))
 
     def epoch_loss(self, epoch: int) -> float | None:
@@ -81,7 +82,10 @@ class Log:
         path = None
         if paths:
             path = jax.tree.map(lambda *leaves: np.concatenate(leaves), *paths)
-        return Trace(rows, self.validation, path)
+        columns = zip(*self.judged, strict=True) if self.judged else ((), (), ())
+        epoch, step, loss = (np.array(column) for column in columns)
+        curve = Validation(epoch.astype(int), step.astype(int), loss.astype(float))
+        return Trace(rows, curve, path)
 
     def close(self, closing: dict[str, Any], params: Any, *, replace: bool) -> None:
         """Make the last row one at the returned params.

@@ -17,8 +17,9 @@ import numpy as np
 from steepest.descent.jax_engine import JaxEngine
 from steepest.descent.log import Log
 from steepest.descent.pace import Pace
+from steepest.descent.program import EVERY_STEP
 from steepest.descent.signals import listening
-from steepest.descent.sources import Source, Stretch
+from steepest.descent.sources import ENDLESS, Source, Stretch
 from steepest.records.row import Row
 from steepest.records.state import Cursor, State
 from steepest.records.stop import Stop, Stopping
@@ -67,6 +68,11 @@ class Watcher(Protocol):
 
 class Judge(Protocol):
     """Measures a table's model: at the end of epochs, and once at the end."""
+
+    @property
+    def validates(self) -> bool:
+        """Whether there are validation rows."""
+        ...
 
     def epoch(self, state: State) -> float | None:
         """Loss on the validation rows, None when there are none."""
@@ -146,8 +152,10 @@ class _Descent:
         self.log, self.pace = Log(source, self.sign), Pace()
         self.began, self.per_step = time.perf_counter(), 0.0
         self.kept: Kept | None = None
-        if judge is not None:
-            self._keep()
+        # Without validation a full batch is judged at every step, like a function.
+        self.looks = judge is not None and (source.stochastic or judge.validates)
+        if self.looks:
+            self._look()
 
     @property
     def seconds(self) -> float:
@@ -155,25 +163,34 @@ class _Descent:
 
     def stretch(self, *, interrupted: Callable[[], bool]) -> Event:
         """Advance once and ask why to stop."""
-        since = self.seconds
-        work = self._next_work(since)
-        state, rows, stop = self.engine.advance(self.state, work)
-        self.state = jax.block_until_ready(state)
-        until = self.seconds
+        since, step = self.seconds, int(self.state.step)
+        state, rows, stop = self.engine.advance(self.state, self._next_work(since))
+        self.state = self._with_cursor(jax.block_until_ready(state))
+        until, moved = self.seconds, int(self.state.step) > step
         self.pace.learn(rows.done, until - since)
         self.per_step = (until - since) / max(rows.done, 1)
         recorded = self.log.add(rows, since=since, until=until)
-        if stop is None and work.ends_epoch and rows.done == work.steps:
-            stop = self._end_epoch()
+        if stop is None and moved and self._look_is_due():
+            stop = self._look()
         self.stop = stop or self._budget(interrupted=interrupted())
         return Event(self.state, recorded, rows.path, self.log, until, self.stop)
 
     def _next_work(self, elapsed: float) -> Stretch:
         steps = self.pace.within(self.stopping, elapsed, self.per_step)
-        if self.source.stochastic and self.stopping.max_steps is not None:
-            steps = min(steps, self.stopping.max_steps - int(self.state.step))
-        cursor = self.state.cursor
-        return self.source.stretch(int(cursor.epoch), int(cursor.batch), steps)
+        step, source = int(self.state.step), self.source
+        if self.judge is not None:
+            steps = min(steps, self.last_step - step)
+        if self.looks and not source.stochastic:  # an epoch is a step: look in time
+            epochs = step // source.per_epoch
+            steps = min(steps, _next_look(epochs) * source.per_epoch - step)
+        epoch, batch = divmod(step, source.per_epoch)
+        return source.stretch(epoch, batch, max(steps, 1))
+
+    def _with_cursor(self, state: State) -> State:
+        """The state with its place in the source, which follows from the step."""
+        epoch, batch = divmod(int(state.step), self.source.per_epoch)
+        place = Cursor(jnp.int32(epoch), jnp.int32(batch if self.judge else 0))
+        return state._replace(cursor=place)
 
     def _budget(self, *, interrupted: bool) -> Stop | None:
         """The budgets the compiled program cannot see."""
@@ -182,38 +199,42 @@ class _Descent:
         most = self.stopping.max_seconds
         if most is not None and self.seconds >= most:
             return Stop.MAX_SECONDS
-        most = self.stopping.max_steps
-        if self.source.stochastic and most is not None and self.state.step >= most:
-            return Stop.MAX_STEPS
-        most = self.stopping.max_epochs
-        if self.judge is not None and most is not None:
-            return Stop.MAX_EPOCHS if self.state.cursor.epoch >= most else None
-        return None
+        if self.judge is None or int(self.state.step) < self.last_step:
+            return None
+        steps = self.stopping.max_steps
+        return Stop.MAX_STEPS if self.last_step == steps else Stop.MAX_EPOCHS
 
-    def _end_epoch(self) -> Stop | None:
-        cursor = self.state.cursor
-        zero = jnp.zeros_like(cursor.batch)
-        self.state = self.state._replace(cursor=Cursor(cursor.epoch + 1, zero))
-        return self._keep()
+    @property
+    def last_step(self) -> int:
+        """The step at which the budgets of a table end it."""
+        steps, epochs = self.stopping.max_steps, self.stopping.max_epochs
+        most = [] if epochs is None else [epochs * self.source.per_epoch]
+        return min([*most, ENDLESS if steps is None else steps])
 
-    def _keep(self) -> Stop | None:
-        """Judge the end of an epoch; remember it when it is the best."""
-        assert self.judge is not None  # noqa: S101  only tables have epochs
+    def _look_is_due(self) -> bool:
+        epoch, batch = divmod(int(self.state.step), self.source.per_epoch)
+        if not self.looks or batch > 0:
+            return False
+        return self.source.stochastic or epoch == _next_look(epoch - 1)
+
+    def _look(self) -> Stop | None:
+        """Judge the model as it stands; remember it when it is the best."""
+        assert self.judge is not None  # noqa: S101  only tables are looked at
         state = self.state
-        epoch, step = int(state.cursor.epoch), int(state.step)
+        step = int(state.step)
+        epoch = step // self.source.per_epoch
         loss = self.judge.epoch(state)
         if loss is not None:
-            self.log.validation = self.log.validation.add(epoch, step, loss)
+            self.log.judged.append((epoch, step, loss))
         else:
             loss = self._training_loss(epoch - 1)
         if self.kept is None or loss < self.kept.loss:
             self.kept = Kept(state.params, state.stats, loss, step, epoch)
         if epoch == 0:
             return None
-        first = self.log.first_loss()
         if not np.isfinite(loss):
             return Stop.NONFINITE
-        if loss > CLIMB * max(first, 1e-6):
+        if loss > CLIMB * max(self.log.first_loss(), 1e-6):
             return Stop.DIVERGED
         patience = self.stopping.patience
         if patience is not None and epoch - self.kept.epoch >= patience:
@@ -232,6 +253,8 @@ class _Descent:
         """Choose the point to return and close the trace on it."""
         assert self.stop is not None  # noqa: S101  the loop ends with a cause
         stop, last = self.stop, int(self.state.step)
+        if self.log.judged and self.log.judged[-1][1] != last and not stop.failed:
+            self._look()  # what came after the last whole epoch may be the best
         if not self.source.stochastic and self.log.last_step != last:
             stop = self._judge_last(stop)
         judged = self.log.last_step == last
@@ -257,7 +280,8 @@ class _Descent:
     def _judge_last(self, stop: Stop) -> Stop:
         """Evaluate where a budget of the loop cut the run; a tolerance may hold."""
         since, step = self.seconds, int(self.state.step)
-        work = self.source.stretch(int(self.state.cursor.epoch), 0, 1)
+        epoch, batch = divmod(step, self.source.per_epoch)
+        work = self.source.stretch(epoch, batch, 1)
         self.state, rows, found = self.engine.advance(self.state, work, max_steps=step)
         self.log.add(rows, since=since, until=self.seconds)
         return stop if found is None or found is Stop.MAX_STEPS else found
@@ -267,13 +291,14 @@ class _Descent:
         state, watch, kept = self.state, self.state.watch, self.kept
         last = (state.params, state.stats, int(state.step))
         if kept is not None:
-            validated = len(self.log.validation.loss) > 0
+            validated = len(self.log.judged) > 0
             best = (kept.params, kept.stats, kept.step)
             return best if validated or stop.failed else last
         # A point where the run came to rest is returned even when rounding alone
         # makes it look no better than the best.
         rests = stop.converged or stop is Stop.PRECISION
-        noise = 8 * jnp.finfo(watch.best_value.dtype).eps * abs(watch.first_value)
+        scale = max(abs(float(watch.first_value)), abs(float(watch.best_value)))
+        noise = 8 * float(jnp.finfo(watch.best_value.dtype).eps) * scale
         if rests and watch.last_value <= watch.best_value + noise:
             return last
         return watch.best_params, state.stats, int(watch.best_step)
@@ -298,6 +323,15 @@ class _Descent:
             "evals": step + 1,
             "finite": True,
         }
+
+
+def _next_look(epoch: int) -> int:
+    """The first epoch after this one at which a full-batch fit is validated.
+
+    Every epoch up to a thousand, then ever fewer, like the rows of the trace.
+    """
+    stride = 1 if epoch + 1 < EVERY_STEP else 1 << (((epoch + 1) >> 7).bit_length() - 1)
+    return (epoch // stride + 1) * stride
 
 
 def _norm(params: Any) -> float:

@@ -115,6 +115,7 @@ def advance(
     batches: Any,
     first: Any,
     steps: Any,
+    per_epoch: Any,
 ) -> tuple[State, Recorded, tuple[Any, Any]]:
     """Make up to `steps` steps, recording the rows that fall due.
 
@@ -126,11 +127,12 @@ def advance(
         batches: None, or a tree of arrays with a leading axis of batches.
         first: index of the batch that the first step uses.
         steps: evaluations at most.
+        per_epoch: steps that make an epoch, for schedules that count epochs.
 
     Returns:
         The new state, the rows, and (code of the Stop or 0, evaluations made).
     """
-    one = functools.partial(_step, plan, numbers, limits)
+    one = functools.partial(_step, plan, numbers, limits, per_epoch)
 
     def inner(carry: Inner) -> Inner:
         batch = _take(batches, first + carry.done)
@@ -156,13 +158,18 @@ def advance(
 
 
 def _step(
-    plan: Plan, numbers: dict[str, Any], limits: Limits, carry: Inner, batch: Any
+    plan: Plan,
+    numbers: dict[str, Any],
+    limits: Limits,
+    per_epoch: Any,
+    carry: Inner,
+    batch: Any,
 ) -> Inner:
     """Evaluate, judge, move. The only place where parameters move."""
     state = carry.state
     here, stats, grad, value_fn = _evaluate(plan, state, batch, numbers["objective"])
     code, watch = _judge(plan, state.watch, limits, state.params, here)
-    rate = plan.rule.rate(numbers, state.step, state.cursor.epoch)
+    rate = plan.rule.rate(numbers, state.step, state.step // per_epoch)
     updates, opt_state, rate = plan.rule.update(
         grad,
         state.opt_state,
@@ -193,7 +200,7 @@ def _step(
         stats=tree.select(go, stats, state.stats),
         step=state.step + go,
         key=state.key,
-        cursor=state.cursor._replace(batch=state.cursor.batch + go),
+        cursor=state.cursor,  # the loop's: it knows the source
         watch=watch,
     )
     due = (state.step % stride_at(state.step) == 0) | ~go
@@ -230,7 +237,7 @@ def _judge(
     if plan.stochastic:  # the value of one batch proves nothing but an overflow
         return jnp.where(finite, 0, jnp.int32(Stop.NONFINITE.code)), watch
     watch = judging.observe(watch, params, here.value, here.grad_norm, here.step)
-    return judging.judge(watch, limits, here), watch
+    return judging.judge(watch, limits, here)
 
 
 def _remember(

@@ -10,6 +10,9 @@ import numpy as np
 from steepest.data.blocks import Block, Blocks
 from steepest.problems.objectives import Batch
 
+ENDLESS = 2**31 - 1
+"""Steps in an epoch of a source that has none."""
+
 
 class Stretch(NamedTuple):
     """A piece of work for the engine: some steps and the batches they use."""
@@ -20,8 +23,8 @@ class Stretch(NamedTuple):
     """Index in `batches` of the first step's batch."""
     steps: int
     """Steps to make."""
-    ends_epoch: bool
-    """Whether the last of these steps finishes a pass over the data."""
+    per_epoch: int
+    """Steps that make a pass over the data."""
 
 
 class Source(Protocol):
@@ -32,6 +35,11 @@ class Source(Protocol):
 
     def stretch(self, epoch: int, batch: int, steps: int) -> Stretch:
         """At most `steps` steps from a position on."""
+        ...
+
+    @property
+    def per_epoch(self) -> int:
+        """Steps that make a pass over the data."""
         ...
 
     def samples_at(self, step: Any) -> Any:
@@ -51,11 +59,12 @@ class FunctionSource:
     """
 
     stochastic = False
+    per_epoch = ENDLESS
 
     def stretch(self, epoch: int, batch: int, steps: int) -> Stretch:
         """A budget of steps."""
         del epoch, batch
-        return Stretch(None, 0, steps, ends_epoch=False)
+        return Stretch(None, 0, steps, ENDLESS)
 
     def samples_at(self, step: Any) -> Any:
         """No rows."""
@@ -74,15 +83,16 @@ class TableSource:
     def __init__(self, blocks: Blocks) -> None:
         self.blocks = blocks
         self.stochastic = not blocks.full
+        self.per_epoch = blocks.batches_per_epoch
         self._block: tuple[tuple[int, int], Block, Any] | None = None
 
     def stretch(self, epoch: int, batch: int, steps: int) -> Stretch:
         """Steps up to the end of the block that holds the position."""
         block, arrays = self._load(epoch, batch)
         left = block.first + block.n_batches - batch
-        count = min(steps, left)
-        ends = batch + count == self.blocks.batches_per_epoch
-        return Stretch(arrays, batch - block.first, count, ends)
+        count = steps if self.blocks.full else min(steps, left)
+        per_epoch = self.blocks.batches_per_epoch
+        return Stretch(arrays, batch - block.first, count, per_epoch)
 
     def samples_at(self, step: Any) -> Any:
         """Rows of data used before a step."""

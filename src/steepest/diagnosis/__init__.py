@@ -1,6 +1,17 @@
 """What a run came to: evidence first, words after. Reads records, never an engine."""
 
 from steepest.diagnosis.curvature import Curvature, measure_curvature
-from steepest.diagnosis.verdicts import judge_fit, judge_point
+from steepest.diagnosis.fits import judge_fit
+from steepest.diagnosis.probes import Way, survey
+from steepest.diagnosis.rates import overshoots
+from steepest.diagnosis.verdicts import judge_point
 
-__all__ = ["Curvature", "judge_fit", "judge_point", "measure_curvature"]
+__all__ = [
+    "Curvature",
+    "Way",
+    "judge_fit",
+    "judge_point",
+    "measure_curvature",
+    "overshoots",
+    "survey",
+]

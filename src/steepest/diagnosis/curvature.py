@@ -54,16 +54,41 @@ def measure_curvature(fn: Callable[[Any], Any], params: Any) -> Curvature | None
     >>> measure_curvature(lambda p: p[0]**2 - p[1]**2, jnp.zeros(2)).kind
     'saddle'
     """
-    n = tree.size(params)
-    if n > MOST_PARAMS:
+    hessian = hessian_of(fn, params)
+    return None if hessian is None else curvature_of(hessian, params)
+
+
+def hessian_of(fn: Callable[[Any], Any], params: Any) -> np.ndarray | None:
+    """The symmetric (n, n) Hessian, None where it is unknown.
+
+    Args:
+        fn: params -> scalar.
+        params: the point, a tree of n numbers.
+
+    >>> hessian_of(lambda x: x**2, 1.0)
+    array([[2.]])
+    """
+    if tree.size(params) > MOST_PARAMS:
         return None
     hessian = np.asarray(_hessian(fn, params), float)
-    if not np.isfinite(hessian).all():
-        return None
-    values = np.linalg.eigvalsh((hessian + hessian.T) / 2)
-    eps = jnp.finfo(jnp.result_type(*jax.tree.leaves(params))).eps
+    return (hessian + hessian.T) / 2 if np.isfinite(hessian).all() else None
+
+
+def curvature_of(hessian: np.ndarray, params: Any) -> Curvature:
+    """What the eigenvalues of a Hessian say.
+
+    Args:
+        hessian: (n, n), finite and symmetric.
+        params: where it was measured; their type tells the rounding.
+
+    >>> import numpy as np
+    >>> curvature_of(np.diag([2.0, 8.0]), np.zeros(2)).largest
+    8.0
+    """
+    values = np.linalg.eigvalsh(hessian)
+    eps = jnp.finfo(jnp.result_type(*map(jnp.asarray, jax.tree.leaves(params)))).eps
     # Rounding of the entries, and an absolute floor for a Hessian that is all zero.
-    noise = max(100 * n * float(eps) * float(np.abs(values).max()), 1e-12)
+    noise = max(100 * len(values) * float(eps) * float(np.abs(values).max()), 1e-12)
     return Curvature(float(values[0]), float(values[-1]), noise)
 
 

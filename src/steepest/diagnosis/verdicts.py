@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from steepest.diagnosis.curvature import Curvature
+from steepest.diagnosis.probes import Way
+from steepest.diagnosis.rates import KINK, STABLE, overshoots, smaller, steepest
 from steepest.records.stop import Stop
 from steepest.records.trace import Trace
 from steepest.records.verdict import Finding, Kind, Verdict
 
 BOTTOMLESS = 1e6
 """A value this far from the start, the right way, has no end there."""
-SHRUNK = 1e-3
-"""A value or step that stopped moving means something only where the gradient fell to
-this share of its start; otherwise the rate is merely small."""
-_SETTLED = (Stop.VALUE_FLAT, Stop.STEP_SMALL, Stop.PRECISION)
 
 
 def judge_point(
     stop: Stop,
     trace: Trace,
     curvature: Curvature | None,
+    way: Way | None = None,
     *,
     settings: dict[str, Any],
 ) -> Verdict:
@@ -34,12 +32,15 @@ def judge_point(
         trace: its rows, the last at the returned point.
         curvature: of the function there (of the function itself, also when
             climbing); None when it is unknown.
+        way: where the value goes on rays that leave the point; None when unknown.
         settings: learning_rate, direction ("minimize" or "maximize"), gtol; what is
             left out is unknown.
 
     Returns:
         The verdict. `converged` is true at a minimum (climbing: a maximum) and where
-        a target was reached, and nowhere else.
+        a target was reached, and nowhere else. A minimum curves up, or rises on all
+        sides, and no better value is near (`Way.further`); a small gradient or a
+        value that stopped changing alone is none.
 
     >>> from steepest.records import Row
     >>> rows = Row(*([0.0, 0.0] for _ in Row._fields))._replace(grad_norm=[2.0, 0.0])
@@ -48,89 +49,54 @@ def judge_point(
     'saddle'
     """
     if stop.failed:
-        return _failed(stop, trace, curvature, settings)
+        return failed(stop, trace, curvature, settings)
     goal: Kind = "maximum" if _climbs(settings) else "minimum"
-    stationary = _is_stationary(stop, trace, curvature, settings)
+    small = bool(trace.grad_norm[-1] <= (settings.get("gtol") or 0.0))
+    drop = abs(float(trace.value[0]) - float(trace.value[-1]))
+    further = None if way is None else way.further(drop, small=small)
     kind: Kind = goal if curvature is None else curvature.kind
+    if kind == "plateau" and way is not None and way.rises and further is None:
+        kind = goal  # a kink, or x**4: no curvature, but higher on all sides
+    measured = way is not None and curvature is not None
+    settled = kind == goal and measured and further is None
+    stationary = small or (
+        settled
+        if stop in (Stop.VALUE_FLAT, Stop.STEP_SMALL)
+        else stop is Stop.PRECISION and _rounded(trace, curvature)
+    )
     if stop is Stop.TARGET:
         words = f"The target was reached: {_end(trace)}."
         return Verdict(words, kind if stationary else "not_stationary", converged=True)
     if not stationary:
-        return _not_stationary(stop, trace, settings)
-    if kind == goal:
-        how = "" if curvature is not None else " (curvature not measured)"
-        words = f"Converged to a {goal}{how}: {_end(trace)}."
-        return Verdict(words, kind, converged=True)
-    return _wrong_kind(kind, goal, trace, curvature)
+        return _not_stationary(stop, trace, curvature, further, settings)
+    if kind != goal:
+        return _wrong_kind(kind, goal, trace, curvature)
+    if further is not None:
+        return _goes_on(trace, further, settings)
+    how = "" if curvature is not None else " (curvature not measured)"
+    words = f"Converged to a {goal}{how}: {_end(trace)}."
+    return Verdict(words, kind, converged=True)
 
 
-def judge_fit(
-    stop: Stop, trace: Trace, *, settings: dict[str, Any], score: str = ""
-) -> Verdict:
-    """What a fit to a table came to.
-
-    Args:
-        stop: why the run ended.
-        trace: its rows and validation curve.
-        settings: learning_rate, epochs; what is left out is unknown.
-        score: one sentence about the metrics, for the headline.
-
-    Returns:
-        The verdict. `converged` is true where the gradient over all rows is small,
-        where patience ran out, and where steps ended with the gradient far below its
-        start: more epochs would bring nothing.
-
-    >>> from steepest.records import Row
-    >>> rows = Row(*([0.0, 0.0] for _ in Row._fields))
-    >>> judge_fit(Stop.PATIENCE, Trace(rows), settings={}, score="R2 0.9.").headline
-    'Stopped when the validation loss no longer improved. R2 0.9.'
-    """
-    if stop.failed:
-        return _failed(stop, trace, None, settings)
-    if stop is Stop.GRADIENT_SMALL:
-        words = f"Converged: the gradient over all rows is {trace.grad_norm[-1]:.2g}."
-        return Verdict(f"{words} {score}".strip(), "minimum", converged=True)
-    improving, finding = _still_improving(stop, trace)
-    words = {
-        Stop.PATIENCE: "Stopped when the validation loss no longer improved",
-        Stop.INTERRUPTED: "Interrupted; the best epoch so far is kept",
-        Stop.MAX_EPOCHS: f"All {settings.get('epochs', 'the')} epochs were run",
-        Stop.MAX_STEPS: "The step budget is spent",
-        Stop.MAX_SECONDS: "The time budget is spent",
-    }.get(stop, stop.value[:-1])
-    words += "; the loss is still falling." if improving else "."
-    converged = stop in (Stop.PATIENCE, Stop.TARGET) or (
-        stop in _SETTLED and _shrank(trace)
-    )
-    kind: Kind = "noise_floor" if converged else "not_stationary"
-    findings = (finding,) if finding else ()
-    return Verdict(f"{words} {score}".strip(), kind, converged, findings)
-
-
-def _is_stationary(
-    stop: Stop, trace: Trace, curvature: Curvature | None, settings: dict[str, Any]
-) -> bool:
-    grad_norm = trace.grad_norm[-1]
-    if grad_norm <= (settings.get("gtol") or 0.0):
-        return True
-    if stop in (Stop.VALUE_FLAT, Stop.STEP_SMALL):
-        return _shrank(trace)
-    if stop is Stop.PRECISION and curvature is not None:
-        # the gradient that rounding of the params alone makes
-        reach = np.finfo(float).eps * (1 + trace.param_norm[-1])
-        return bool(grad_norm <= 1e3 * reach * _steepest(curvature))
-    return False
-
-
-def _shrank(trace: Trace) -> bool:
-    return bool(trace.grad_norm[-1] <= SHRUNK * trace.grad_norm[0])
+def _rounded(trace: Trace, curvature: Curvature | None) -> bool:
+    """Whether rounding of the params alone makes a gradient like this."""
+    if curvature is None:
+        return False
+    reach = np.finfo(float).eps * (1 + trace.param_norm[-1])
+    return bool(trace.grad_norm[-1] <= 1e3 * reach * steepest(curvature))
 
 
 def _climbs(settings: dict[str, Any]) -> bool:
     return settings.get("direction") == "maximize"
 
 
-def _not_stationary(stop: Stop, trace: Trace, settings: dict[str, Any]) -> Verdict:
+def _not_stationary(
+    stop: Stop,
+    trace: Trace,
+    curvature: Curvature | None,
+    further: tuple[float, float] | None,
+    settings: dict[str, Any],
+) -> Verdict:
     advice = {
         Stop.GRADIENT_SMALL: "the point that met gtol is worse than the best seen; "
         "start again from params with a smaller learning_rate",
@@ -140,14 +106,68 @@ def _not_stationary(stop: Stop, trace: Trace, settings: dict[str, Any]) -> Verdi
         Stop.PRECISION: "rescale the params, so that steps are not lost to rounding",
         Stop.PATIENCE: "lower learning_rate, or raise patience",
     }.get(stop, "lower ftol and xtol, or raise learning_rate")
-    words = f"Not converged: {stop.value[0].lower()}{stop.value[1:-1]} ({_end(trace)})."
+    advice, remedy, reference = f"{advice}.", {}, ""
     evidence = {
         "grad_norm": float(trace.grad_norm[-1]),
         "grad_norm_start": float(trace.grad_norm[0]),
         "gtol": float(settings.get("gtol") or 0.0),
     }
-    finding = Finding("not_stationary", "warning", f"{advice}.", evidence)
+    leaps = overshoots(trace, climbs=_climbs(settings))
+    if leaps and stop is not Stop.INTERRUPTED:
+        rate = settings.get("learning_rate")
+        kink = rate is not None and curvature and rate * steepest(curvature) > KINK
+        advice, remedy = smaller(rate, None if kink else curvature, 0.5)
+        advice, reference = f"the steps leap to and fro: {advice}", STABLE
+        evidence |= leaps
+    why = f"{stop.value[0].lower()}{stop.value[1:-1]}"
+    if further is not None and not stop.budget:
+        evidence |= {"distance": further[0], "gain": further[1]}
+        why += f", but {_better(further, settings)}"
+    elif curvature is None and stop in (Stop.VALUE_FLAT, Stop.STEP_SMALL):
+        why += ", and without curvature (not measured) that proves no end"
+    words = f"Not converged: {why} ({_end(trace)})."
+    finding = Finding(
+        "not_stationary",
+        "warning",
+        advice,
+        evidence,
+        remedy=remedy,
+        reference=reference,
+    )
     return Verdict(words, "not_stationary", converged=False, findings=(finding,))
+
+
+def _goes_on(
+    trace: Trace, further: tuple[float, float], settings: dict[str, Any]
+) -> Verdict:
+    """A gradient that met gtol on a slope that does not end there."""
+    distance, gain = further
+    gtol, grad_norm = float(settings.get("gtol") or 0.0), float(trace.grad_norm[-1])
+    words = (
+        f"Not converged: the gradient is small, but {_better(further, settings)} "
+        f"({_end(trace)})."
+    )
+    advice = f"lower gtol (now {gtol:g}), or rescale the function or its params."
+    if distance >= 1:
+        side = "maximum" if _climbs(settings) else "minimum"
+        advice = f"there may be no {side} this way: start elsewhere; if not, {advice}"
+    evidence = {
+        "grad_norm": grad_norm,
+        "gtol": gtol,
+        "distance": distance,
+        "gain": gain,
+    }
+    finding = Finding("not_stationary", "warning", advice, evidence)
+    return Verdict(words, "not_stationary", converged=False, findings=(finding,))
+
+
+def _better(further: tuple[float, float], settings: dict[str, Any]) -> str:
+    distance, gain = further
+    verb = "rises" if _climbs(settings) else "falls"
+    return (
+        f"the slope goes on: the value {verb} by {gain:.2g} more within "
+        f"{distance:.2g} * (1 + |params|)"
+    )
 
 
 def _wrong_kind(
@@ -171,27 +191,44 @@ def _wrong_kind(
     return Verdict(headline, kind, converged=False, findings=(finding,))
 
 
-def _failed(
+def failed(
     stop: Stop, trace: Trace, curvature: Curvature | None, settings: dict[str, Any]
 ) -> Verdict:
+    """The verdict on a run that blew up.
+
+    Args:
+        stop: DIVERGED or NONFINITE.
+        trace: its rows, the last at the returned point.
+        curvature: there, None when unknown.
+        settings: as for `judge_point`.
+
+    >>> from steepest.records import Row
+    >>> rows = Row(*([1.0, 1.0] for _ in Row._fields))
+    >>> failed(Stop.NONFINITE, Trace(rows), None, {}).kind
+    'nonfinite'
+    """
     rate, steps = settings.get("learning_rate"), int(trace.step[-1])
     seen = trace.value[:-1] if len(trace) > 1 else trace.value
     first, worst = float(trace.value[0]), float(seen[-1])
-    climbs = _climbs(settings)
+    climbs, diverged = _climbs(settings), stop is Stop.DIVERGED
     far = abs(worst) > BOTTOMLESS * (1 + abs(first))
-    endless = stop is Stop.DIVERGED and far and (worst < first) is not climbs
-    what = "a parameter, value or gradient became inf or nan"
-    if stop is Stop.DIVERGED:
-        what = _how(first, worst, climbs=climbs)
+    endless = diverged and far and (worst < first) is not climbs
     named = "" if rate is None or endless else f" with learning_rate={rate:g}"
-    headline = f"Diverged{named}: {what} within {steps} steps; the best point is kept."
-    advice, remedy = _smaller(rate, curvature)
+    how = _how(first, worst, climbs=climbs)
+    headline = f"Diverged{named}: {how} within {steps} steps; the best point is kept."
+    advice, remedy = smaller(rate, curvature)
     if endless:
         advice, remedy = "check the function's sign, or start elsewhere.", {}
+    if not diverged:
+        headline = (
+            f"Stopped{named} where a parameter, value or gradient became inf or nan, "
+            f"after {steps} steps; the best point is kept."
+        )
+        advice = f"keep to where the function is defined: {advice}"
     evidence = {"value_start": first, "value_worst": worst}
     if curvature is not None:
-        evidence["curvature"] = _steepest(curvature)
-    kind: Kind = "diverged" if stop is Stop.DIVERGED else "nonfinite"
+        evidence["curvature"] = steepest(curvature)
+    kind: Kind = "diverged" if diverged else "nonfinite"
     finding = Finding(
         kind,
         "error",
@@ -199,7 +236,7 @@ def _failed(
         evidence,
         steps=(0, steps),
         remedy=remedy,
-        reference="descent on a quadratic is stable for rates below 2 / curvature",
+        reference=STABLE,
     )
     return Verdict(headline, kind, converged=False, findings=(finding,))
 
@@ -211,48 +248,6 @@ def _how(first: float, worst: float, *, climbs: bool) -> str:
         verb = "fell" if down else "rose"
         return f"the value {verb} from {first:.3g} to {worst:.3g}"
     return f"the value {'falls' if down else 'rises'} without bound (to {worst:.3g})"
-
-
-def _steepest(curvature: Curvature) -> float:
-    """The curvature that bounds the rate, whichever way the run went."""
-    return max(abs(curvature.largest), abs(curvature.smallest))
-
-
-def _smaller(
-    rate: float | None, curvature: Curvature | None
-) -> tuple[str, dict[str, Any]]:
-    """What to try after a divergence: a rate below 1 / curvature, or a tenth."""
-    if rate is None:
-        return "use a named optimizer with a smaller learning_rate.", {}
-    better = rate / 10
-    if curvature is not None and _steepest(curvature) > curvature.noise:
-        better = min(better, 1 / _steepest(curvature))
-    better = _round_down(better)
-    words = f"try learning_rate={better:g}, or optimizer='auto', which needs none."
-    return words, {"learning_rate": better}
-
-
-def _round_down(number: float) -> float:
-    """Two digits of a positive number, never more than it is."""
-    unit = 10.0 ** (math.floor(math.log10(number)) - 1)
-    return float(f"{math.floor(number / unit + 1e-9) * unit:.2g}")
-
-
-def _still_improving(stop: Stop, trace: Trace) -> tuple[bool, Finding | None]:
-    """Whether the last epoch improved the validation loss by more than 0.1 %."""
-    loss = trace.validation.loss
-    if stop is Stop.PATIENCE or len(loss) < 3:
-        return False, None
-    before, last = float(np.min(loss[:-1])), float(loss[-1])
-    if not last < before - 1e-3 * abs(before):
-        return False, None
-    finding = Finding(
-        "budget_short",
-        "info",
-        "more epochs would help.",
-        {"validation_loss_before": before, "validation_loss": last},
-    )
-    return True, finding
 
 
 def _end(trace: Trace) -> str:

@@ -14,6 +14,8 @@ from steepest.core.errors import DataError, UsageError
 from steepest.core.suggest import did_you_mean
 
 Scores = dict[str, float]
+SMALLEST = float(np.finfo(np.float64).eps)
+"""Probabilities count as at least this: one sure mistake is no infinite loss."""
 
 
 def score(task: str, prediction: Any, target: Any, *, weights: Any = None) -> Scores:
@@ -45,6 +47,7 @@ def score(task: str, prediction: Any, target: Any, *, weights: Any = None) -> Sc
     return {
         name: float(value)
         for name, value in measure(prediction, target, weights).items()
+        if np.isfinite(value)
     }
 
 
@@ -112,17 +115,19 @@ def _checked(
 def _regression(
     prediction: np.ndarray, target: np.ndarray, weights: np.ndarray
 ) -> dict[str, Any]:
-    from sklearn import metrics
-
+    """rmse, mae, and r2 = 1 - sum w (y - p)**2 / sum w (y - mean)**2."""
+    error = target - prediction
+    around = target - np.average(target, weights=weights)
+    # Divided by the largest first: the squares of 1e200 do not overflow.
+    top = max(np.abs(error).max(), np.abs(around).max()) or 1.0
+    square = np.average((error / top) ** 2, weights=weights)
     scores = {
-        "rmse": metrics.root_mean_squared_error(
-            target, prediction, sample_weight=weights
-        ),
-        "mae": metrics.mean_absolute_error(target, prediction, sample_weight=weights),
+        "rmse": top * np.sqrt(square),
+        "mae": np.average(np.abs(error), weights=weights),
     }
     if np.ptp(target) > 0:
-        r2 = metrics.r2_score(target, prediction, sample_weight=weights)
-        scores = {"r2": r2, **scores}
+        spread = np.average((around / top) ** 2, weights=weights)
+        scores = {"r2": 1.0 - square / spread if spread else -np.inf, **scores}
     return scores
 
 
@@ -137,8 +142,6 @@ def _binary(
 def _classes(
     prediction: np.ndarray, target: np.ndarray, weights: np.ndarray
 ) -> dict[str, Any]:
-    from sklearn import metrics
-
     if prediction.ndim != 2:
         raise UsageError(
             f"prediction has shape {prediction.shape}: need one column of "
@@ -150,23 +153,47 @@ def _classes(
             f"target holds {target.min():g} to {target.max():g}: need class numbers "
             f"0 to {n_classes - 1}, one for each column of the prediction."
         )
-    labels = np.arange(n_classes)
-    # float32 probabilities add up to one only roughly; scikit-learn asks for more.
-    prediction = prediction / prediction.sum(axis=1, keepdims=True)
+    labels = target.astype(np.int64)
+    # float32 probabilities add up to one only roughly.
+    totals = prediction.sum(axis=1, keepdims=True)
+    if prediction.min() < 0.0 or not totals.min() > 0.0:
+        raise DataError("prediction: probabilities must be >= 0, some above in a row.")
+    prediction = prediction / totals
+    right = prediction.argmax(axis=1) == labels
+    of_truth = prediction[np.arange(len(labels)), labels]
     scores = {
-        "accuracy": metrics.accuracy_score(
-            target, prediction.argmax(axis=1), sample_weight=weights
-        ),
-        "log_loss": metrics.log_loss(
-            target, prediction, labels=labels, sample_weight=weights
+        "accuracy": np.average(right, weights=weights),
+        "log_loss": -np.average(
+            np.log(np.maximum(of_truth, SMALLEST)), weights=weights
         ),
     }
-    if len(np.unique(target)) == n_classes > 1:
-        ranks = prediction[:, 1] if n_classes == 2 else prediction
-        scores["roc_auc"] = metrics.roc_auc_score(
-            target, ranks, sample_weight=weights, multi_class="ovr"
-        )
+    if len(np.unique(labels)) == n_classes > 1:
+        classes = [1] if n_classes == 2 else range(n_classes)
+        areas = [roc_auc(prediction[:, k], labels == k, weights) for k in classes]
+        scores["roc_auc"] = np.mean(areas)
     return scores
+
+
+def roc_auc(score: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> float:
+    """The chance that a positive row scores above a negative one; a tie is a half.
+
+    sum_ij w_i w_j ([s_i > s_j] + [s_i = s_j] / 2) / sum_ij w_i w_j over positive rows
+    i and negative rows j, from sorted ranks in n log n (Hanley and McNeil 1982, "The
+    meaning and use of the area under a ROC curve").
+
+    Args:
+        score: (n,) higher for positive rows.
+        positive: (n,) booleans, some of each.
+        weights: (n,) weights >= 0.
+
+    >>> roc_auc(np.array([0.1, 0.5, 0.5]), np.array([False, False, True]), np.ones(3))
+    0.75
+    """
+    _, rank = np.unique(score, return_inverse=True)
+    above = np.bincount(rank, weights * positive)
+    below = np.bincount(rank, weights * ~positive)
+    won = above @ (np.cumsum(below) - 0.5 * below)
+    return float(won / (above.sum() * below.sum()))
 
 
 def _mean(target: np.ndarray, weights: np.ndarray, n_classes: int | None) -> Any:

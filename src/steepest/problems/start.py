@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -53,30 +54,46 @@ def pose(objective: Any, start: Any = None) -> Problem:
     >>> pose("x**2", 3.0).label
     'x**2'
     """
-    fn, label = _function(objective)
+    fn, label = _function(objective, start)
     if isinstance(fn, Surface):
         fn, start = _sized(fn, start)
     if start is None:
-        raise UsageError(
-            "start: missing; give a point to begin from, such as {'x': 3.0, 'y': 4.0}."
-        )
+        point = _example(fn) or {"x": 3.0, "y": 4.0}
+        raise UsageError(f"start: missing; give a point to begin from, such as {point}")
     if isinstance(fn, Formula):
-        if not isinstance(start, dict) and len(fn.variables) == 1:
-            fn = OneVariable(fn)
-        else:
-            fn.check(start)
-            start = {name: start[name] for name in fn.variables}
+        fn, start = _named(fn, start)
     start = _floats(start)
     _check_scalar(fn, start)
     return Problem(fn, start, label)
 
 
-def _function(objective: Any) -> tuple[Any, str]:
+def example_start(objective: str) -> dict[str, Any]:
+    """A start as a formula needs it; empty for a gallery function, which has its own.
+
+    Args:
+        objective: a formula or the name of a gallery function.
+
+    Raises:
+        FormulaError, UsageError: the text is neither.
+
+    >>> example_start("x[0]**2 + y"), example_start("rosenbrock")
+    ({'x': [1.0, 1.0], 'y': 1.0}, {})
+    """
+    return _example(_function(objective, None)[0])
+
+
+def _example(fn: Any) -> dict[str, Any]:
+    if not isinstance(fn, Formula):
+        return {}
+    return {x: [1.0, 1.0] if x in fn.vectors else 1.0 for x in fn.variables}
+
+
+def _function(objective: Any, start: Any) -> tuple[Any, str]:
     if isinstance(objective, str):
         text = objective.strip()
         if text in GALLERY:
             return GALLERY[text], text
-        return _parse(text), text
+        return _parse(text, start), text
     if isinstance(objective, Formula):
         return objective, objective.text
     if isinstance(objective, Surface):
@@ -90,10 +107,11 @@ def _function(objective: Any) -> tuple[Any, str]:
     )
 
 
-def _parse(text: str) -> Formula:
-    """A formula; a bare word that is none of the gallery's is told so."""
+def _parse(text: str, start: Any) -> Formula:
+    """A formula; a bare word that the start does not name is no gallery function."""
     formula = parse(text)
-    if text.isidentifier() and len(text) > 2:
+    named = isinstance(start, dict) and set(start) == {text}
+    if text.isidentifier() and len(text) > 2 and not named:
         raise UsageError(
             f"{text!r}: no function of the gallery has this name. "
             f"{did_you_mean(text, GALLERY)}"
@@ -101,12 +119,26 @@ def _parse(text: str) -> Formula:
     return formula
 
 
+def _named(formula: Formula, start: Any) -> tuple[Any, Any]:
+    """A formula and its start as floats and vectors; one variable needs no name."""
+    bare = not isinstance(start, dict) and len(formula.variables) == 1
+    if bare:
+        start = {formula.variables[0]: start}
+    formula.check(start)
+    arrays = {name: np.asarray(start[name], float) for name in formula.variables}
+    point = {name: x if x.ndim else float(x) for name, x in arrays.items()}
+    return (OneVariable(formula), *point.values()) if bare else (formula, point)
+
+
 def _sized(surface: Surface, start: Any) -> tuple[Surface, Any]:
     if start is None:
         return surface, np.array(surface.start)
-    flat = np.atleast_1d(np.asarray(_values(start), float))
-    if flat.ndim != 1:
-        raise UsageError(f"start has shape {flat.shape}: {surface.name} needs (n,).")
+    named = isinstance(start, dict)  # named coordinates are taken in their order
+    flat = np.atleast_1d(_array("params", list(start.values()) if named else start))
+    if flat.ndim != 1 or not flat.size:
+        raise UsageError(
+            f"start has shape {flat.shape}: {surface.name} needs (n,) with n > 0."
+        )
     if len(flat) != surface.dimension and not surface.any_dimension:
         raise UsageError(
             f"start has {len(flat)} coordinates: {surface.name} needs "
@@ -115,46 +147,54 @@ def _sized(surface: Surface, start: Any) -> tuple[Surface, Any]:
     return surface.sized(len(flat)), flat
 
 
-def _values(start: Any) -> Any:
-    """A gallery function takes one array; named coordinates are put in order."""
-    return list(start.values()) if isinstance(start, dict) else start
-
-
 def _floats(start: Any) -> Any:
     """The start with float leaves: numbers stay Python floats, the rest arrays."""
     names = leaf_names(start)
     leaves, shape = jax.tree.flatten(start)
-    if isinstance(start, list) and all(isinstance(x, int | float) for x in leaves):
-        return _floats(np.array(start, float))  # a flat list is a vector
-    if not leaves:
+    if not sum(np.size(leaf) for leaf in leaves):
         raise UsageError("start: holds no number; give a point to begin from.")
+    if isinstance(start, list) and all(isinstance(x, int | float) for x in leaves):
+        return _array("params", start)  # a list of numbers is a vector, rows a matrix
     pairs = zip(names, leaves, strict=True)
     return jax.tree.unflatten(shape, [_float(name, leaf) for name, leaf in pairs])
 
 
 def _float(name: str, leaf: Any) -> Any:
     plain = isinstance(leaf, int | float) and not isinstance(leaf, bool | np.generic)
-    array = np.asarray(leaf)
+    array = _array(name, leaf)
+    return float(array) if plain else array
+
+
+def _array(name: str, values: Any) -> np.ndarray[Any, Any]:
+    """Finite numbers as float64, in memory of their own."""
+    shown = f"{name}={reprlib.repr(values)}"
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise UsageError(
+            f"start: {shown}: rows of different lengths; give each the same length, "
+            "or a dict of arrays."
+        ) from None
     if array.dtype.kind not in "iuf" and not jax.numpy.issubdtype(
         array.dtype, jax.numpy.floating
     ):
-        raise UsageError(
-            f"start: {name}={leaf!r}: must be a number or an array of them."
-        )
-    if not np.isfinite(array.astype(float)).all():
-        raise UsageError(f"start: {name}={leaf!r}: must be finite.")
-    return float(leaf) if plain else np.asarray(leaf, float)
+        raise UsageError(f"start: {shown}: must be a number or an array of them.")
+    array = np.array(array, float)
+    if not np.isfinite(array).all():
+        raise UsageError(f"start: {shown}: must be finite.")
+    return array
 
 
 def _check_scalar(fn: Callable[[Any], Any], start: Any) -> None:
     """Trace once without running: the result must be one real number."""
     try:
-        out = jax.eval_shape(fn, start)
+        with jax.enable_x64(True):  # as the engine will
+            out = jax.eval_shape(fn, start)
     except SteepestError:
         raise
     except Exception as error:
         name = getattr(fn, "__name__", "the function")
-        first = str(error).strip().splitlines()[0]
+        first = next(iter(str(error).strip().splitlines()), "no message")
         raise DataError(
             f"{name} cannot be traced by jax ({type(error).__name__}: {first}). "
             "Write it with jax.numpy, for one argument of the shape of the start."

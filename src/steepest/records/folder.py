@@ -1,14 +1,19 @@
 """A run on disk: run.json and trace.jsonl in a folder of its own.
 
-While a run goes on, trace.jsonl only grows: a line a row, a later line of the same
-step wins. At its end the file is written whole, then run.json, which seals it: so a
-folder with run.json is complete, and what is appended later leaves that run readable.
+A run that goes on writes beside what the folder already holds: its rows are appended
+to trace.jsonl.part, a line a row, a later line of the same step wins. At its end both
+files are written whole under names that end in .part; then one rename, or the
+model.json that names the run, makes them the folder's run at one stroke. So a reader
+finds the earlier run or the new one at any instant, and a refused or killed run costs
+the earlier one nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,25 +22,44 @@ import jax
 import numpy as np
 
 from steepest.core import plain
-from steepest.core.errors import DataError
-from steepest.core.files import read_json, sha256, write_atomic, write_json
+from steepest.core.errors import DataError, SteepestError
+from steepest.core.files import (
+    digest,
+    put_in_place,
+    read_json,
+    sha256,
+    write_atomic,
+    write_json,
+    written_for,
+)
 from steepest.records import row as rows_of
 from steepest.records.row import Row
 from steepest.records.run import SCHEMA, Run
 from steepest.records.trace import Trace, Validation
 
-RUN, TRACE = "run.json", "trace.jsonl"
-_MARKS = {RUN: b'"steepest.run/', TRACE: b'{"step": '}
+RUN, TRACE, MODEL = "run.json", "trace.jsonl", "model.json"
+PART = ".part"
+"""What the name of a file ends in until it takes the place of the earlier one."""
+_MARKS = {
+    RUN: b'"steepest.run/',
+    RUN + PART: b'"steepest.run/',
+    TRACE: b'{"step": ',
+    TRACE + PART: b'{"step": ',
+    MODEL: b'"steepest.model/',
+}
 """What each file begins with: another program's file of this name is left alone."""
+_WEIGHTS = re.compile(r"weights-([0-9a-f]{12})\.safetensors")
 
 
-def new_folder(path: str | Path) -> Path:
-    """A folder for a new run; one that holds other things is left alone.
+def new_folder(path: str | Path, *, model: bool = False) -> Path:
+    """A folder to save in; one that holds other things is left alone.
 
-    An earlier run in it is replaced.
+    What it holds of steepest stays until something whole replaces it.
 
     Args:
         path: the folder, there or not; `~` is the home folder.
+        model: whether a model is to be saved: it may replace an earlier model or run.
+            A run alone does not replace a model.
 
     Raises:
         DataError: the path is a file, cannot be made, or holds other things.
@@ -45,32 +69,97 @@ def new_folder(path: str | Path) -> Path:
     ...     new_folder(f"{home}/run").name
     'run'
     """
-    folder = Path(path).expanduser()
-    if folder.is_file():
-        raise DataError(f"{folder}: is a file; name a folder to save in.")
+    return _open_folder(path, model=model)[0]
+
+
+@contextlib.contextmanager
+def run_folder(
+    path: str | Path | None, *, model: bool = False
+) -> Iterator[Path | None]:
+    """The `new_folder` of a run, taken back if the run never comes about.
+
+    An error of steepest's own takes back all that this run has left; another error,
+    or an interrupt, leaves its rows.
+
+    Args:
+        path: the folder, or None where nothing is saved.
+        model: as for `new_folder`.
+
+    Raises:
+        DataError: as `new_folder`.
+    """
+    if path is None:
+        yield None
+        return
+    folder, made = _open_folder(path, model=model)
     try:
+        yield folder
+    except BaseException as error:
+        _take_back(folder, made, rows=isinstance(error, SteepestError))
+        raise
+
+
+def is_weights(path: Path) -> bool:
+    """Whether a file is weights that steepest wrote: its name tells its checksum.
+
+    Args:
+        path: the file.
+    """
+    found = _WEIGHTS.fullmatch(path.name)
+    return found is not None and sha256(path.read_bytes()).startswith(found[1])
+
+
+def _open_folder(path: str | Path, *, model: bool) -> tuple[Path, list[Path]]:
+    """The folder, and those that were made for it, the deepest first."""
+    folder = Path(path).expanduser()
+    try:
+        if folder.is_file():
+            raise DataError(f"{folder}: is a file; name a folder to save in.")
+        made = [one for one in (folder, *folder.parents) if not one.exists()]
         folder.mkdir(parents=True, exist_ok=True)
-        held = {item.name for item in folder.iterdir()}
-        ours = held & set(_MARKS)
-        if held and not (ours and all(_is_ours(folder / name) for name in ours)):
+        _check_ours(folder)
+        if not model and (folder / MODEL).exists():
             raise DataError(
-                f"{folder}: holds {min(held)} and no run of steepest; "
-                "name a new folder to save in."
+                f"{folder}: holds a fitted model; name another folder for this run."
             )
-        for name in _MARKS:  # run.json first: without it nothing claims to be whole
-            (folder / name).unlink(missing_ok=True)
+        finish_save(folder)
     except OSError as error:
         raise DataError(f"{folder}: cannot save there ({error.strerror}).") from error
-    return folder
+    return folder, made
 
 
-def discard_run(folder: Path | None) -> None:
-    """Take back what a run that never came about has left in its folder."""
-    if folder is None:
-        return
-    (folder / TRACE).unlink(missing_ok=True)
-    if not any(folder.iterdir()):
-        folder.rmdir()
+def _check_ours(folder: Path) -> None:
+    """Refuse a folder without a file of ours, or with a foreign one of our names."""
+    held = sorted(item for item in folder.iterdir() if not _is_leftover(item))
+    foreign = [one for one in held if one.name in _MARKS and not _is_marked(one)]
+    ours = any(one.name in _MARKS or is_weights(one) for one in held)
+    if foreign or (held and not ours):
+        raise DataError(
+            f"{folder}: holds {(foreign or held)[0].name} and no run of steepest; "
+            "name a new folder to save in."
+        )
+
+
+def _is_marked(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(100)
+    # a run killed at once has left a file without rows
+    return _MARKS[path.name] in head or (not head and path.name == TRACE + PART)
+
+
+def _is_leftover(path: Path) -> bool:
+    """Whether a kill left this file, half written."""
+    name = written_for(path.name) or ""
+    return name in _MARKS or _WEIGHTS.fullmatch(name) is not None
+
+
+def _take_back(folder: Path, made: list[Path], *, rows: bool) -> None:
+    part = folder / (TRACE + PART)
+    if part.exists() and (rows or part.stat().st_size == 0):
+        part.unlink()
+    with contextlib.suppress(OSError):  # not empty: what is in it stays
+        for one in made:
+            one.rmdir()
 
 
 def row_lines(rows: Row, path: Any) -> Iterator[str]:
@@ -96,7 +185,7 @@ def row_lines(rows: Row, path: Any) -> Iterator[str]:
 
 
 def save_run(run: Run, folder: Path) -> None:
-    """Write the trace whole, then run.json with a seal on it.
+    """Write a run; the folder holds the earlier one or this one at any instant.
 
     Args:
         run: the run.
@@ -105,12 +194,55 @@ def save_run(run: Run, folder: Path) -> None:
     Raises:
         DataError: the folder cannot be written.
     """
+    stage_run(run, folder)
+    put_in_place(folder / (RUN + PART), folder / RUN)  # from here on it is the run
+    finish_save(folder)
+
+
+def stage_run(run: Run, folder: Path) -> str:
+    """Write a run beside the earlier one; a model.json that names it makes it valid.
+
+    Args:
+        run: the run.
+        folder: where to, there already.
+
+    Returns:
+        The checksum for model.json to name it by.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    finish_save(folder)
     lines = "".join(row_lines(run.trace.rows, run.trace.path)).encode()
-    write_atomic(folder / TRACE, lines)
+    write_atomic(folder / (TRACE + PART), lines)
     trace = run.trace.to_json()
     kept = {name: trace[name] for name in ("validation", "path_layout")}
     seal = {"bytes": len(lines), "sha256": sha256(lines)}
-    write_json(folder / RUN, {**run.to_json(trace=False), **kept, "trace_file": seal})
+    content = {**run.to_json(trace=False), **kept, "trace_file": seal}
+    return write_json(folder / (RUN + PART), content)
+
+
+def finish_save(folder: Path) -> None:
+    """Give what is valid its name, also after a kill, and sweep what never became so.
+
+    Args:
+        folder: a folder of ours.
+
+    Raises:
+        DataError: the folder cannot be written.
+    """
+    run, trace = folder / (RUN + PART), folder / (TRACE + PART)
+    if run.exists():
+        content = _content_of(run)
+        if content is not None and _is_named(content, folder):
+            put_in_place(run, folder / RUN)
+        else:
+            run.unlink()
+    content = _content_of(folder / RUN) if trace.exists() else None
+    if content is not None and _fits(trace, content["trace_file"]):
+        put_in_place(trace, folder / TRACE)
+    for item in filter(_is_leftover, folder.iterdir()):
+        item.unlink()
 
 
 def load_run(path: str | Path) -> Run:
@@ -123,21 +255,37 @@ def load_run(path: str | Path) -> Run:
         DataError: missing, incomplete, damaged, or of another schema.
     """
     folder = Path(path).expanduser()
-    content = read_json(folder / RUN, schema=SCHEMA)
-    try:
-        seal, layout = content["trace_file"], content["path_layout"]
-        data = _read(folder / TRACE)[: seal["bytes"]]
-        rows, paths = _parse(data, folder / TRACE)
-        if sha256(data) != seal["sha256"]:
-            raise DataError(
-                f"{folder / TRACE}: damaged, its checksum does not match; "
-                "restore it from a copy."
-            )
-        stacked = None if layout is None else _stack(paths, layout)
-        curve = Validation.from_json(content["validation"])
-    except KeyError as error:
-        raise DataError(f"{folder / RUN}: without {error}, not complete.") from error
-    return Run.from_json(content, trace=Trace(rows, curve, stacked))
+    run = find_run(folder)
+    if run is not None:
+        return run
+    part = folder / (TRACE + PART)
+    if part.exists():
+        raise DataError(
+            f"{folder}: its run has not ended, or was killed; "
+            f"the rows it wrote are in {part.name}. Run it again."
+        )
+    raise DataError(f"{folder / RUN}: cannot be read (no run is saved there).")
+
+
+def find_run(folder: Path) -> Run | None:
+    """The run of a folder, None where there is none.
+
+    Beside a model it is the run that model.json names, never that of another one.
+
+    Args:
+        folder: the folder.
+
+    Raises:
+        DataError: incomplete, damaged, or of another schema.
+    """
+    beside_model = (folder / MODEL).exists()
+    for name in (RUN + PART, RUN) if beside_model else (RUN,):
+        if not (folder / name).exists():
+            continue
+        content = read_json(folder / name, schema=SCHEMA)
+        if not beside_model or _is_named(content, folder):
+            return _read_run(folder, content)
+    return None
 
 
 def read_rows(path: Path) -> tuple[Row, list[Any]]:
@@ -158,10 +306,49 @@ def read_rows(path: Path) -> tuple[Row, list[Any]]:
     return _parse(_read(path), path)
 
 
-def _is_ours(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.read(100)
-    return _MARKS[path.name] in head or not head  # a run killed at once left nothing
+def _read_run(folder: Path, content: dict[str, Any]) -> Run:
+    try:
+        seal, layout = content["trace_file"], content["path_layout"]
+        path = _trace_file(folder, seal)
+        data = _read(path)[: seal["bytes"]]
+        rows, paths = _parse(data, path)
+        if sha256(data) != seal["sha256"]:
+            raise DataError(
+                f"{path}: damaged, its checksum does not match; restore it from a copy."
+            )
+        stacked = None if layout is None else _stack(paths, layout)
+        curve = Validation.from_json(content["validation"])
+    except KeyError as error:
+        raise DataError(f"{folder / RUN}: without {error}, not complete.") from error
+    return Run.from_json(content, trace=Trace(rows, curve, stacked))
+
+
+def _trace_file(folder: Path, seal: dict[str, Any]) -> Path:
+    """trace.jsonl, unless a kill left the trace of this seal under its .part name."""
+    path, part = folder / TRACE, folder / (TRACE + PART)
+    return part if _fits(part, seal) and not _fits(path, seal) else path
+
+
+def _fits(path: Path, seal: dict[str, Any]) -> bool:
+    """Whether a file is, or begins with, the trace of a seal."""
+    size = seal["bytes"]
+    return path.exists() and sha256(path.read_bytes()[:size]) == seal["sha256"]
+
+
+def _content_of(path: Path) -> dict[str, Any] | None:
+    """What a whole run.json holds; None for any other."""
+    with contextlib.suppress(DataError):
+        return read_json(path, schema=SCHEMA)
+    return None
+
+
+def _is_named(content: dict[str, Any], folder: Path) -> bool:
+    """Whether the model.json of a folder names the run of this content."""
+    try:
+        model = json.loads((folder / MODEL).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(model, dict) and model.get("run") == digest(content)
 
 
 def _read(path: Path) -> bytes:

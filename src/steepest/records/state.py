@@ -50,6 +50,10 @@ class Watch(NamedTuple):
     """() int32, how often a climb passed twice the peak's height over the best."""
     still: jax.Array
     """() int32, steps in a row that changed no parameter."""
+    flats: jax.Array
+    """() int32, steps in a row that changed the value by less than ftol."""
+    shorts: jax.Array
+    """() int32, steps in a row shorter than xtol."""
     total: jax.Array
     """() sum of the values since the last row."""
     values: jax.Array

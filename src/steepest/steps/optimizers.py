@@ -5,6 +5,7 @@ To add one, add an entry: the conformance tests pick it up by themselves.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -38,6 +39,8 @@ class Optimizer:
         reference: where it comes from.
         learning_rate: its usual rate; None for a rule that needs none.
         hyper: the other numbers it takes.
+        full_gradient: whether it compares the gradients of successive steps, so that
+            batches, which differ, would mislead it.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Optimizer:
     reference: str
     learning_rate: float | None = None
     hyper: Mapping[str, Hyper] = field(default_factory=lambda: MappingProxyType({}))
+    full_gradient: bool = False
 
     def numbers(self, given: Mapping[str, Any]) -> dict[str, float]:
         """Defaults with the given numbers laid over them, each checked.
@@ -182,6 +186,7 @@ _ENTRIES = (
         _adgd,
         "L = |g - g'| / |x - x'|;  a <- min(sqrt(1 + r) a, 1 / (2 L));  x <- x - a g",
         "Malitsky, Mishchenko 2020, arXiv 1910.09529, alg. 1",
+        full_gradient=True,
     ),
 )
 OPTIMIZERS: Mapping[str, Optimizer] = MappingProxyType({e.name: e for e in _ENTRIES})
@@ -214,16 +219,12 @@ def get_optimizer(optimizer: Any) -> Optimizer:
     )
 
 
-_foreign_cache: dict[optax.GradientTransformation, Optimizer] = {}
-
-
+@functools.lru_cache(maxsize=128)
 def _foreign(transformation: optax.GradientTransformation) -> Optimizer:
-    # One entry a transformation, for ever: the compile cache goes by identity.
-    if transformation not in _foreign_cache:
-        _foreign_cache[transformation] = Optimizer(
-            "optax",
-            lambda learning_rate: transformation,  # noqa: ARG005  its own rate
-            "as given",
-            "user's Optax transformation",
-        )
-    return _foreign_cache[transformation]
+    # The same entry for the same transformation: the compile cache goes by identity.
+    return Optimizer(
+        "optax",
+        lambda learning_rate: transformation,  # noqa: ARG005  its own rate
+        "as given",
+        "user's Optax transformation",
+    )

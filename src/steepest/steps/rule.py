@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from steepest.core.errors import UsageError
@@ -54,7 +55,9 @@ class Rule:
             epoch: passes over the data finished before it.
         """
         if self.rate_of is not None:
-            return jnp.asarray(self.rate_of(step), float)
+            rate = jnp.asarray(self.rate_of(step), float)
+            # A rate below 0 would climb: as nan it ends the run with a cause.
+            return jnp.where(rate >= 0, rate, jnp.nan)
         if self.optimizer.learning_rate is None:
             return jnp.asarray(jnp.nan, float)
         t = jnp.asarray(epoch if self.schedule[1] == "epoch" else step, float)
@@ -134,6 +137,8 @@ def settle(
     own = callable(schedule) and not isinstance(schedule, Schedule)
     rate_of: Any = schedule if own else None
     _check_rate(entry, learning_rate, scheduled=schedule is not None, own=own)
+    if own:
+        _check_rate_of(schedule)
     chosen = get_schedule(None if own else schedule)
     clips = {
         name: _positive(name, number)
@@ -148,6 +153,20 @@ def settle(
         "schedule": chosen.traced((horizons or {}).get(chosen.per)),
         "clips": clips,
     }
+
+
+def _check_rate_of(schedule: Any) -> None:
+    """A user's schedule must give one rate >= 0, and jax must be able to trace it."""
+    try:
+        jax.eval_shape(lambda step: jnp.asarray(schedule(step), float), jnp.int32(0))
+        first = np.asarray(schedule(jnp.int32(0)), float)
+    except Exception as error:
+        raise UsageError(
+            f"schedule: the function fails at step 0 ({error}); "
+            "it must map a step to a rate with jax.numpy."
+        ) from error
+    if first.shape != () or not 0 <= first < np.inf:
+        raise UsageError(f"schedule: gives {first} at step 0; a rate must be >= 0.")
 
 
 def _check_rate(

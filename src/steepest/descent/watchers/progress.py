@@ -96,8 +96,8 @@ class ProgressBar:
             step = f"step {int(event.state.step):,}"
             return step, f"value {value:.6g}  |gradient| {grad_norm:.2g}"
         parts = [f"loss {value:.4g}"]
-        if len(event.log.validation.loss):
-            parts.append(f"validation {event.log.validation.loss[-1]:.4g}")
+        if event.log.judged:
+            parts.append(f"validation {event.log.judged[-1][2]:.4g}")
         rows, seconds = self._since
         if event.seconds > seconds:
             speed = (self._seen - rows) / (event.seconds - seconds)

@@ -5,18 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from steepest.descent.loop import Event
-from steepest.records.folder import TRACE, row_lines
+from steepest.records.folder import PART, TRACE, row_lines
 
 
 class TraceFile:
-    """Appends each stretch's rows to trace.jsonl, so that a killed run leaves them.
+    """Appends each stretch's rows to trace.jsonl.part; a killed run leaves them there.
+
+    The trace of an earlier run in the folder stays until this one is whole.
 
     Args:
-        folder: the run folder, fresh.
+        folder: the run folder.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / TRACE
+        self._path = folder / (TRACE + PART)
 
     def open(self) -> None:
         """Begin the file anew."""

@@ -1,0 +1,168 @@
+"""Probes: walk on from the end point and see whether the value goes on improving.
+
+A small gradient proves little: x**3 has one at its inflection, exp(-x) far out, and
+1e-10 * x**2 everywhere. A few values on rays that leave the point are certain.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from steepest.diagnosis.curvature import Curvature, curvature_of, hessian_of
+
+LENGTHS = 0.5 ** np.arange(20, -1, -1)
+"""Where a ray is probed, in units of 1 + |param| (of the param that moves most)."""
+NEARBY = 13
+"""Up to here (a hundredth) the values say how large the function is around the end."""
+AXES = 8
+"""Rays along this many eigenvectors (the least curved first), and as many at random."""
+CLOSE = 1e-3
+"""A minimum this near, in units of 1 + |param|, is reached where gtol is met, too."""
+NEAR, SHARE = 0.1, 1e-5
+"""Or one this near, if what is left to gain is this share of what the run gained."""
+NOTHING = 1e-14
+"""A gain of this share of what the run gained is rounding, however far it is."""
+
+
+class Way(NamedTuple):
+    """Where the value goes on each of m rays that leave a point.
+
+    Each ray is followed while the value improves or stays, up to length 1.
+    """
+
+    distances: np.ndarray
+    """(m,) how far the best value on the ray is, in units of 1 + |param|; 0 where no
+    value beats the point's own by more than rounding."""
+    gains: np.ndarray
+    """(m,) how much better it is, >= 0."""
+    rises: bool
+    """Whether every ray turned for the worse within its length."""
+
+    def further(self, drop: float, *, small: bool) -> tuple[float, float] | None:
+        """(distance, gain) of the ray that shows the point is no minimum, or None.
+
+        Args:
+            drop: how much better than the start the point is.
+            small: whether the gradient there meets gtol.
+
+        >>> import numpy as np
+        >>> Way(np.array([0.002]), np.array([1e-9]), True).further(1.0, small=True)
+        """
+        drop = max(drop, 0.0)
+        done = (self.distances <= NEAR) & (self.gains <= SHARE * drop)
+        done |= self.gains <= NOTHING * drop
+        if small:
+            done |= self.distances <= CLOSE
+        if done.all():
+            return None
+        ray = int(np.argmax(np.where(done, -np.inf, self.gains)))
+        return float(self.distances[ray]), float(self.gains[ray])
+
+
+def survey(
+    fn: Callable[[Any], Any], params: Any, *, sign: float = 1.0
+) -> tuple[Curvature | None, Way | None]:
+    """Curvature at a point, and where the value goes on the rays that leave it.
+
+    The rays: against the gradient, along the Newton step -|H|^-1 g, both ways along
+    the least curved eigenvectors, and a few at random. Without a Hessian (see
+    `measure_curvature`) only the first is walked.
+
+    Args:
+        fn: params -> scalar, differentiable twice by jax.
+        params: the point, a tree of arrays.
+        sign: 1 where small values are sought, -1 where large ones.
+
+    Returns:
+        The curvature (of fn itself), and the way; None for what cannot be measured.
+
+    >>> import jax.numpy as jnp
+    >>> curvature, way = survey(lambda p: jnp.sum(p**2), jnp.zeros(2))
+    >>> curvature.kind, way.rises
+    ('minimum', True)
+    """
+    hessian = hessian_of(fn, params)
+    curvature = None if hessian is None else curvature_of(hessian, params)
+    grad = sign * np.asarray(_gradient(fn, params), float)
+    flat = np.asarray(ravel_pytree(params)[0], float)
+    if not np.isfinite(grad).all():
+        # a kink, such as norm(x) at 0, has no slope; the other rays still tell
+        grad = np.zeros_like(grad)
+        hessian = np.zeros((flat.size, flat.size)) if flat.size <= AXES else hessian
+    noise = 0.0 if curvature is None else curvature.noise
+    rays = _rays(grad, hessian, noise) / (1 + np.abs(flat))
+    longest = np.abs(rays).max(axis=1, keepdims=True)
+    rays = (rays / np.where(longest > 0, longest, 1))[longest[:, 0] > 0]
+    if not len(rays):
+        return curvature, None
+    points = rays[:, None] * LENGTHS[:, None] * (1 + np.abs(flat))
+    points = np.concatenate([np.zeros((1, flat.size)), points.reshape(-1, flat.size)])
+    values = sign * np.asarray(_values(fn, params, jnp.asarray(points)), float)
+    return curvature, follow(values[0], values[1:].reshape(len(rays), -1))
+
+
+def follow(here: float, values: np.ndarray) -> Way:
+    """The Way behind the values on rays.
+
+    Args:
+        here: value at the point; small is good.
+        values: (m, 21) values at LENGTHS on each ray; nan counts as worse.
+
+    >>> import numpy as np
+    >>> follow(0.0, LENGTHS[None] ** 2).distances
+    array([0.])
+    """
+    values = np.where(np.isnan(values), np.inf, values)
+    around = np.abs(values[:, NEARBY])
+    around = around[np.isfinite(around)]
+    typical = float(np.median(around)) if len(around) else 0.0
+    noise = 8 * np.finfo(float).eps * max(abs(here), typical)
+    found = [_walk(here, ray, noise) for ray in values]
+    distances, gains, rises = (np.array(column) for column in zip(*found, strict=True))
+    return Way(distances, gains, bool(rises.all()))
+
+
+def _walk(here: float, ray: np.ndarray, noise: float) -> tuple[float, float, bool]:
+    """(distance, gain) of the best value before the ray rises, and whether it does."""
+    distance, best = 0.0, here
+    for length, value in zip(LENGTHS, ray, strict=True):
+        if value > best + noise:
+            return distance, here - best, True
+        if value < best - noise:
+            distance, best = float(length), float(value)
+    return distance, here - best, False
+
+
+def _rays(grad: np.ndarray, hessian: np.ndarray | None, noise: float) -> np.ndarray:
+    """(m, n) directions worth a look; some may be zero."""
+    if hessian is None:
+        return -grad[None]
+    values, vectors = np.linalg.eigh(hessian)
+    bends = np.abs(values) > noise
+    along = vectors.T @ grad
+    newton = vectors @ np.where(bends, along / np.where(bends, np.abs(values), 1), 0)
+    axes = vectors.T[np.argsort(np.abs(values))[:AXES]]
+    others = np.random.default_rng(0).normal(size=(AXES, len(grad)))
+    if len(grad) == 1:
+        others = others[:0]
+    return np.concatenate([-grad[None], -newton[None], axes, -axes, others])
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _gradient(fn: Callable[[Any], Any], params: Any) -> Any:
+    flat, unravel = ravel_pytree(params)
+    return jax.grad(lambda x: fn(unravel(x)))(flat)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _values(fn: Callable[[Any], Any], params: Any, shifts: Any) -> Any:
+    """One value after the other: a function may need much memory for one."""
+    flat, unravel = ravel_pytree(params)
+    return jax.lax.map(lambda d: fn(unravel(flat + d.astype(flat.dtype))), shifts)

@@ -1,0 +1,96 @@
+"""The learning rate: whether it was too large, and which to try instead."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from steepest.diagnosis.curvature import Curvature
+from steepest.records.trace import Trace
+
+TAIL = 20
+"""This many last steps show how the run moved."""
+TURNED, KEPT = -0.9, 0.02
+"""Steps that turn back on themselves and keep less than this of the slope's promise
+leap over the valley: on a quadratic, the rate is above 1.96 / curvature."""
+KINK = 1e3
+"""On a quadratic rate * curvature is near 2 where steps leap over; far above, the value
+has a kink there and its curvature tells nothing of the rate."""
+STABLE = "descent on a quadratic is stable for rates below 2 / curvature"
+
+
+def overshoots(trace: Trace, *, climbs: bool = False) -> dict[str, float]:
+    """The evidence that steps were too long; empty where there is none.
+
+    Args:
+        trace: rows of a descent on a function.
+        climbs: whether large values were sought.
+
+    >>> import numpy as np
+    >>> from steepest.records import Row
+    >>> rows = Row(*(np.zeros(4) for _ in Row._fields))
+    >>> bounce = rows._replace(cosine=np.array([np.nan, -1, -1, -1]))
+    >>> overshoots(Trace(bounce))
+    {'cosine': -1.0, 'step_quality': 0.0}
+    """
+    seen = np.isfinite(trace.cosine) & np.isfinite(trace.step_quality)
+    if not seen.any():
+        return {}
+    cosine = float(np.median(trace.cosine[seen][-TAIL:]))
+    quality = float(np.median(trace.step_quality[seen][-TAIL:]))
+    first, last = trace.value[0], float(np.median(trace.value[seen][-TAIL:]))
+    worse = last < first if climbs else last > first
+    if not (worse or (cosine <= TURNED and quality <= KEPT)):
+        return {}
+    return {"cosine": cosine, "step_quality": quality}
+
+
+def steepest(curvature: Curvature) -> float:
+    """The curvature that bounds the rate, whichever way the run went.
+
+    Args:
+        curvature: at the end point.
+
+    >>> steepest(Curvature(-4.0, 2.0, 1e-12))
+    4.0
+    """
+    return max(abs(curvature.largest), abs(curvature.smallest))
+
+
+def smaller(
+    rate: float | None, curvature: Curvature | None, share: float = 0.1
+) -> tuple[str, dict[str, Any]]:
+    """(advice, remedy): a rate below 1 / curvature and below a share of the old one.
+
+    Args:
+        rate: the learning rate that was too large; None where a rule hides it.
+        curvature: at the end point, None when unknown.
+        share: of the old rate.
+
+    >>> smaller(1.0, Curvature(2.0, 2.0, 1e-12), 0.5)[1]
+    {'learning_rate': 0.5}
+    """
+    if rate is None:
+        return "use a named optimizer with a smaller learning_rate.", {}
+    better, why = rate * share, ""
+    if curvature is not None and steepest(curvature) > curvature.noise:
+        better = min(better, 1 / steepest(curvature))
+        why = f" (at most 1 / curvature, here {1 / steepest(curvature):.3g})"
+    better = round_down(better)
+    words = f"try learning_rate={better:g}{why}, or optimizer='auto', which needs none."
+    return words, {"learning_rate": better}
+
+
+def round_down(number: float) -> float:
+    """Two digits of a positive number, never more than it is.
+
+    Args:
+        number: > 0.
+
+    >>> round_down(0.49995)
+    0.49
+    """
+    unit = 10.0 ** (math.floor(math.log10(number)) - 1)
+    return float(f"{math.floor(number / unit + 1e-9) * unit:.2g}")

@@ -1,0 +1,132 @@
+"""What the rays see, and the verdicts of whole runs on functions with traps."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import steepest as sp
+from steepest.diagnosis import survey
+from steepest.diagnosis.probes import LENGTHS, follow
+from steepest.records import Stop
+
+
+def look(fn, *point, sign=1.0):
+    with jax.enable_x64(True):
+        return survey(fn, jnp.array(point, float), sign=sign)
+
+
+def test_a_ray_is_followed_while_the_value_improves():
+    bowl, slope = (LENGTHS - 0.25) ** 2, -LENGTHS
+    ripple = np.where(LENGTHS < 0.1, LENGTHS, -1.0)
+    flat, edge = 0 * LENGTHS, np.where(LENGTHS < 0.1, -LENGTHS, np.nan)
+    way = follow(0.0625, np.stack([bowl]))
+    assert (way.distances.tolist(), way.rises) == ([0.25], True)
+    way = follow(0.0, np.stack([slope, ripple, flat, edge]))
+    assert way.distances.tolist() == [1.0, 0.0, 0.0, 0.0625]
+    assert way.gains.tolist() == [1.0, 0.0, 0.0, 0.0625]
+    assert not way.rises
+    assert follow(0.0, np.stack([ripple, LENGTHS])).rises
+
+
+def test_the_newton_ray_finds_the_minimum_of_any_quadratic():
+    """Along the gradient of an ill-conditioned bowl hardly anything is gained."""
+    curvature, way = look(lambda p: 1e4 * p[0] ** 2 + p[1] ** 2, 1e-9, 0.25)
+    assert curvature.kind == "minimum"
+    assert way.gains.max() == pytest.approx(0.0625, rel=0.1)
+    assert way.further(0.0, small=True)[0] == pytest.approx(0.25)
+
+
+def test_a_hidden_way_down_is_seen_where_gradient_and_curvature_are_zero():
+    for fn in (lambda p: p[0] ** 3 + p[1] ** 4, lambda p: jnp.sum(p**3)):
+        curvature, way = look(fn, 0.0, 0.0)
+        assert curvature.kind == "plateau"
+        assert way.further(1.0, small=True) is not None
+    assert look(lambda p: jnp.sum(p**4), 0.0, 0.0)[1].rises
+    assert look(lambda p: -jnp.sum(p**4), 0.0, 0.0, sign=-1.0)[1].rises
+
+
+def test_beyond_two_hundred_params_only_the_slope_is_walked():
+    curvature, way = look(lambda p: 1e-10 * jnp.sum(p**2), *np.ones(201))
+    assert curvature is None
+    assert way.further(0.0, small=True)[0] == 0.5
+
+
+MINIMA = [
+    ("x^2", 1e-7, {}),
+    ("x^4", 1.0, {}),
+    ("x^4 + y^4", {"x": 1.0, "y": 0.5}, {}),
+    ("max(x, 0)^2", 1.0, {}),
+    ("x^2 - 2e4*x + 1e8", 0.0, {}),
+    ("abs(x)", 1.0, dict(optimizer="gd", learning_rate=0.25)),
+    ("norm(x)", np.zeros(2), {}),
+    ("x^2", 5.0, dict(optimizer="gd", learning_rate=0.1, ftol=1e-6)),
+    ("rosenbrock", None, dict(ftol=1e-12)),
+    *[
+        (name, None, {})
+        for name in (
+            "ill_conditioned",
+            "styblinski_tang",
+            "ackley",
+        )
+    ],
+]
+
+
+@pytest.mark.parametrize(("objective", "start", "options"), MINIMA, ids=str)
+def test_minima_are_called_minima(objective, start, options):
+    run = sp.minimize(objective, start, progress=False, **options)
+    assert (run.verdict.kind, run.converged) == ("minimum", True)
+
+
+SLOPES = [
+    ("x^3", 1.0, {}),
+    ("x^3 + y^2", {"x": 1.0, "y": 1.0}, {}),
+    ("exp(-x)", 0.0, {}),
+    ("1/x", 1.0, {}),
+    ("log(1 + exp(-x))", 0.0, {}),
+    ("1e-10*x^2", 1.0, {}),
+    ("1e-8*((x - 3)^2 + y^2)", {"x": 1.0, "y": 1.0}, {}),
+    ("rosenbrock", None, dict(ftol=1e-6)),
+    ("rosenbrock", None, dict(optimizer="gd", learning_rate=1e-3, xtol=1e-4)),
+]
+
+
+@pytest.mark.parametrize(("objective", "start", "options"), SLOPES, ids=str)
+def test_a_tolerance_met_on_a_slope_is_no_minimum(objective, start, options):
+    run = sp.minimize(objective, start, progress=False, **options)
+    assert run.stop.converged
+    assert (run.verdict.kind, run.converged) == ("not_stationary", False)
+    assert "the slope goes on" in run.verdict.headline
+
+
+def test_the_same_up_the_hill():
+    assert sp.maximize("-x^4", 1.0).verdict.kind == "maximum"
+    run = sp.maximize("-exp(-x)", 0.0)
+    assert (run.verdict.kind, run.converged) == ("not_stationary", False)
+
+
+@pytest.mark.parametrize("rate", [0.9999, 1.0, 1.0001])
+def test_a_rate_at_the_edge_is_to_be_lowered(rate):
+    """x^2 has curvature 2: stable below 1, and 0.5 ends in one step."""
+    options = dict(optimizer="gd", max_steps=50)
+    run = sp.minimize("x^2", 5.0, learning_rate=rate, **options)
+    assert run.stop is Stop.MAX_STEPS
+    better = run.verdict.findings[0].remedy["learning_rate"]
+    assert 0.4 < better <= 0.5
+    assert sp.minimize("x^2", 5.0, **{**options, "learning_rate": better}).converged
+
+
+def test_walking_out_of_the_domain_is_not_called_divergence():
+    run = sp.minimize("sqrt(x)", 1.0, optimizer="gd", learning_rate=0.5)
+    assert run.stop is Stop.NONFINITE
+    assert "became inf or nan, after" in run.verdict.headline
+
+
+def test_fits_are_judged_beside_the_baseline():
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    data = (x, x @ [2.0, -1.0])
+    run = sp.fit(data, learning_rate=1e-8, epochs=5).run
+    assert run.verdict.findings[0].symptom == "learned_nothing"
+    assert "raise learning_rate" in run.verdict.findings[0].advice
+    assert sp.fit(data, epochs=100).run.verdict.findings == ()
