@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -128,10 +129,15 @@ def test_a_reader_that_leaves_is_no_error():
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device")
 @pytest.mark.parametrize("words", [["--help"], ["minimize", "bowl", "--json"]])
-def test_a_full_disk_is_said(words):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_is_said(words, unbuffered):
     with open("/dev/full", "w") as full:  # noqa: PTH123
         done = subprocess.run(
-            [*MODULE, *words], stdout=full, stderr=subprocess.PIPE, text=True
+            [*MODULE, *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
         )
     assert done.returncode == 1
     assert done.stderr == "error: cannot write to stdout: No space left on device\n"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from steepest import api
 from steepest.cli import fit, maximize, minimize
 from steepest.cli.fit import ClassWeight, Validation
+from steepest.cli.group import cli
 from steepest.cli.options import WHOLE_OR_NONE, IntOrWord, PointType, Whole
 from steepest.core.errors import UsageError
 from steepest.steps import OPTIMIZERS
@@ -55,7 +56,9 @@ def test_help_tells_the_defaults_of_python(command, door, arguments, left_out):
 
 
 def parsed(command: click.Command, *words: str) -> dict:
-    with command.make_context("x", list(words)) as ctx:
+    # Click keeps the help option that a command is first parsed with.
+    names = cli.context_settings["help_option_names"]
+    with command.make_context("x", list(words), help_option_names=names) as ctx:
         return ctx.params
 
 

@@ -231,18 +231,30 @@ def test_ctrl_c_returns_what_was_reached(monkeypatch):
         def close(self):
             self.closed = True
 
+    # a job in the background ignores Ctrl-C: hear it as a person's shell would
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     watcher = Impatient()
     real = loop.descend
     monkeypatch.setattr(
         "steepest.api.functions.descend",
         lambda *a, watchers=(), **k: real(*a, watchers=[*watchers, watcher], **k),
     )
-    run = sp.minimize("x^2", 1.0, optimizer="gd", learning_rate=1e-12, max_steps=None)
+    try:
+        run = sp.minimize(
+            "x^2",
+            1.0,
+            optimizer="gd",
+            learning_rate=1e-12,
+            max_steps=None,
+            max_seconds=60,
+        )
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert run.stop is Stop.INTERRUPTED
     assert run.trace.step[-1] == run.steps > 10
     assert run.trace.value[-1] == run.value
     assert watcher.closed
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_watchers_are_closed_when_something_breaks(monkeypatch):

@@ -219,6 +219,11 @@ def test_a_worse_value_asks_for_a_smaller_rate_and_a_steady_fall_does_not():
     for cosine, quality in ((1.0, 1.0), (-1.0, 0.5), (0.0, 0.0)):
         steady = bounce((3.0, 2.0, 1.0), cosine, quality)
         assert judge(Stop.MAX_STEPS, None, of=steady).findings[0].remedy == {}
+    turns = bounce((1.0, 0.5, 1.0, 0.5, 1.0))
+    turns.rows.step_quality[:] = [math.nan, 1.0, -1.0, 1.0, -1.0]
+    assert judge(Stop.MAX_STEPS, None, of=turns).findings[0].remedy == rate
+    huge = judge(Stop.MAX_STEPS, None, of=bounce((1.7e308, 1.7e308, 1.7e308)))
+    assert huge.findings[0].remedy == rate
     kink = judge(Stop.MAX_STEPS, Curvature(0.0, 1e9, 1e-12), of=bounce((1.0, 1.0)))
     assert kink.findings[0].remedy == rate
 

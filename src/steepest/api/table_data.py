@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from steepest.core.errors import DataError, UsageError
-from steepest.core.numbers import is_number, is_whole
+from steepest.core.numbers import is_number
 from steepest.core.suggest import did_you_mean
 from steepest.data.features import Features
 from steepest.data.orders import split
@@ -121,7 +121,7 @@ def _given_weights(sample_weight: Any, table: pa.Table) -> np.ndarray[Any, Any]:
 
 def _ignored(ignore: str | int | Iterable[str | int], table: pa.Table) -> list[str]:
     """The names of columns to leave out; a whole number is a name too."""
-    asked = [ignore] if isinstance(ignore, str) or is_whole(ignore) else ignore
+    asked = [ignore] if isinstance(ignore, str | int) else ignore
     names = [str(name) for name in asked]
     known = set(table.column_names)
     for name in names:

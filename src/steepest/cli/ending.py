@@ -51,8 +51,9 @@ def ended(work: Callable[[], Any]) -> int:
         _tell_error(str(error))
         return error.exit_code
     except OSError as error:
-        if not _stdout_is_lost():
+        if not _is_of_stdout(error):
             return _unforeseen(error)
+        _drop_stdout()
         _tell_error(f"cannot write to stdout: {error.strerror}")
         return FAILED
     except Exception as error:  # what nobody foresaw
@@ -69,16 +70,17 @@ def _unforeseen(error: Exception) -> int:
     return FAILED
 
 
-def _stdout_is_lost() -> bool:
-    """Whether stdout takes no more; what waits for it is thrown away then."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())  # else Python fails again at its end
-        os.close(nowhere)
-        return True
-    return False
+def _is_of_stdout(error: OSError) -> bool:
+    """Whether it was printing that failed: files are not written by click.echo."""
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_code is click.echo.__code__ for frame, _ in frames)
+
+
+def _drop_stdout() -> None:
+    """Throw away what waits for stdout: Python would fail again at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _tell_error(message: str) -> None:

@@ -121,13 +121,16 @@ def _learned_nothing(
 
 
 def _other_rate(rate: float | None, *, rose: bool) -> tuple[str, dict[str, Any]]:
-    verb, factor = ("lower", 0.1) if rose else ("raise", 10.0)
-    told = "the loss rose" if rose else "the loss hardly moved"
-    more = "" if rose else ", or run more epochs"
+    if rose:
+        told, factor = "the loss rose: lower learning_rate", 0.1
+        more = "; if that brings nothing, the columns may say nothing of the target"
+    else:
+        told, factor = "the loss hardly moved: raise learning_rate", 10.0
+        more = " or beyond, or run more epochs"
     if rate is None:
-        return f"{told}: {verb} learning_rate{more}.", {}
+        return f"{told}.", {}
     new = round_down(rate * factor)
-    return f"{told}: {verb} learning_rate, to {new:g}{more}.", {"learning_rate": new}
+    return f"{told}, to {new:g}{more}.", {"learning_rate": new}
 
 
 def _still_improving(stop: Stop, trace: Trace) -> tuple[bool, Finding | None]:

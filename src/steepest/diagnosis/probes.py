@@ -16,6 +16,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from steepest.diagnosis.curvature import Curvature, curvature_of, hessian_of
+from steepest.diagnosis.rates import middle
 
 LENGTHS = 0.5 ** np.arange(20, -1, -1)
 """Where a ray is probed, in units of 1 + |param| (of the param that moves most)."""
@@ -122,9 +123,9 @@ def follow(here: float, values: np.ndarray) -> Way:
     values = np.where(np.isnan(values), np.inf, values)
     around = np.abs(values[:, NEARBY])
     around = around[np.isfinite(around)]
-    typical = float(np.median(around)) if len(around) else 0.0
+    typical = middle(around) if len(around) else 0.0
     noise = 8 * np.finfo(float).eps * max(abs(here), typical)
-    found = [_walk(here, ray, noise) for ray in values]
+    found = [_walk(float(here), ray, noise) for ray in values]
     distances, gains, rises = (np.array(column) for column in zip(*found, strict=True))
     return Way(distances, gains, bool(rises.all()))
 
@@ -132,11 +133,11 @@ def follow(here: float, values: np.ndarray) -> Way:
 def _walk(here: float, ray: np.ndarray, noise: float) -> tuple[float, float, bool]:
     """(distance, gain) of the best value before the ray rises, and whether it does."""
     distance, best = 0.0, here
-    for length, value in zip(LENGTHS, ray, strict=True):
+    for length, value in zip(LENGTHS, ray.tolist(), strict=True):
         if value > best + noise:
             return distance, here - best, True
         if value < best - noise:
-            distance, best = float(length), float(value)
+            distance, best = float(length), value
     return distance, here - best, False
 
 

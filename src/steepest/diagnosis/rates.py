@@ -38,13 +38,27 @@ def overshoots(trace: Trace, *, climbs: bool = False) -> dict[str, float]:
     seen = np.isfinite(trace.cosine) & np.isfinite(trace.step_quality)
     if not seen.any():
         return {}
-    cosine = float(np.median(trace.cosine[seen][-TAIL:]))
-    quality = float(np.median(trace.step_quality[seen][-TAIL:]))
-    first, last = trace.value[0], float(np.median(trace.value[seen][-TAIL:]))
+    cosine = middle(trace.cosine[seen][-TAIL:])
+    # the mean: across a kink, every second step is as good as the next is bad
+    quality = float(np.clip(trace.step_quality[seen][-TAIL:], -1, 1).mean())
+    first, last = trace.value[0], middle(trace.value[seen][-TAIL:])
     worse = last < first if climbs else last > first
     if not (worse or (cosine <= TURNED and quality <= KEPT)):
         return {}
     return {"cosine": cosine, "step_quality": quality}
+
+
+def middle(numbers: np.ndarray) -> float:
+    """The upper median, which no pair of huge numbers makes overflow.
+
+    Args:
+        numbers: (n,), n >= 1.
+
+    >>> import numpy as np
+    >>> middle(np.array([3.0, 1.0, 2.0, 4.0]))
+    3.0
+    """
+    return float(np.sort(numbers)[len(numbers) // 2])
 
 
 def steepest(curvature: Curvature) -> float:

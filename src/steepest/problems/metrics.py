@@ -154,13 +154,13 @@ def _classes(
             f"0 to {n_classes - 1}, one for each column of the prediction."
         )
     labels = target.astype(np.int64)
-    # float32 probabilities add up to one only roughly.
     totals = prediction.sum(axis=1, keepdims=True)
     if prediction.min() < 0.0 or not totals.min() > 0.0:
         raise DataError("prediction: probabilities must be >= 0, some above in a row.")
-    prediction = prediction / totals
     right = prediction.argmax(axis=1) == labels
-    of_truth = prediction[np.arange(len(labels)), labels]
+    # float32 probabilities add up to one only roughly. Ranks are those of the
+    # predictions as they are: dividing could part what is equal.
+    of_truth = prediction[np.arange(len(labels)), labels] / totals[:, 0]
     scores = {
         "accuracy": np.average(right, weights=weights),
         "log_loss": -np.average(

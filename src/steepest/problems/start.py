@@ -127,7 +127,9 @@ def _named(formula: Formula, start: Any) -> tuple[Any, Any]:
     formula.check(start)
     arrays = {name: np.asarray(start[name], float) for name in formula.variables}
     point = {name: x if x.ndim else float(x) for name, x in arrays.items()}
-    return (OneVariable(formula), *point.values()) if bare else (formula, point)
+    if bare:
+        return OneVariable(formula), point[formula.variables[0]]
+    return formula, point
 
 
 def _sized(surface: Surface, start: Any) -> tuple[Surface, Any]:
