@@ -1,0 +1,157 @@
+"""What a fit came to: its words, kinds and findings."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from steepest.diagnosis import judge_fit
+from steepest.records import Finding, Stop, Trace, Validation, Verdict
+from steepest.records import row as rows_of
+from steepest.records.row import Row
+
+ENDS = [stop for stop in Stop if not stop.failed]
+GTOL = 1e-6
+
+
+def trace(*, values=(25.0, 4.0, 1.0), grads=(10.0, 4.0, 1e-7), losses=(), norm=1.0):
+    n = len(values)
+    columns = {name: np.zeros(n, rows_of.dtype_of(name)) for name in Row._fields}
+    columns["step"] = np.arange(n)
+    columns["value"] = np.array(values, float)
+    columns["grad_norm"] = np.array([*grads, *[grads[-1]] * n][:n], float)
+    columns["param_norm"] = np.full(n, norm)
+    curve = Validation.empty()
+    for epoch, loss in enumerate(losses):
+        curve = curve.add(epoch, 10 * epoch, loss)
+    return Trace(Row(**columns), curve)
+
+
+def check(verdict):
+    """What every verdict owes."""
+    assert verdict.headline[0].isupper()
+    assert verdict.headline.endswith(".")
+    for finding in verdict.findings:
+        assert finding.severity in ("info", "warning", "error")
+        assert finding.advice.endswith(".")
+        assert finding.evidence
+        assert all(isinstance(number, float) for number in finding.evidence.values())
+    text = json.dumps(verdict.to_json(), allow_nan=False)
+    if all(math.isfinite(x) for f in verdict.findings for x in f.evidence.values()):
+        assert Verdict.from_json(json.loads(text)) == verdict
+
+
+def fit(stop, losses=(), *, grads=(10.0, 1.0), score="", metric=None, **settings):
+    end = trace(grads=grads, losses=losses)
+    asked = {"learning_rate": 0.1, **settings}
+    return judge_fit(stop, end, settings=asked, score=score, metric=metric)
+
+
+@pytest.mark.parametrize("stop", Stop, ids=lambda stop: stop.name)
+def test_every_stop_of_a_fit(stop):
+    verdict = fit(stop, score="R2 0.9 on validation rows.")
+    check(verdict)
+    successes = (Stop.GRADIENT_SMALL, Stop.PATIENCE, Stop.TARGET)
+    assert verdict.converged == (stop in successes)
+    if not stop.failed:
+        assert verdict.headline.endswith(". R2 0.9 on validation rows.")
+
+
+@pytest.mark.parametrize(
+    ("stop", "kind", "words"),
+    [
+        (
+            Stop.GRADIENT_SMALL,
+            "noise_floor",
+            "Converged: descent on all rows met gtol.",
+        ),
+        (Stop.PATIENCE, "noise_floor", "Stopped when the training loss no longer"),
+        (Stop.MAX_EPOCHS, "not_stationary", "All the epochs were run."),
+        (Stop.MAX_STEPS, "not_stationary", "The step budget is spent."),
+        (Stop.MAX_SECONDS, "not_stationary", "The time budget is spent."),
+        (Stop.INTERRUPTED, "not_stationary", "Interrupted; the best epoch so far"),
+        (Stop.PRECISION, "not_stationary", "Steps no longer change the params"),
+        (Stop.DIVERGED, "diverged", "Diverged with learning_rate=0.1"),
+        (Stop.NONFINITE, "nonfinite", "Stopped with learning_rate=0.1 where a param"),
+    ],
+)
+def test_what_a_fit_came_to(stop, kind, words):
+    verdict = fit(stop)
+    assert verdict.kind == kind
+    assert verdict.headline.startswith(words)
+
+
+def test_a_fit_at_the_end_of_precision_has_settled_where_the_gradient_fell():
+    verdict = fit(Stop.PRECISION, grads=(10.0, 10.0, 0.009))
+    assert (verdict.kind, verdict.converged) == ("noise_floor", True)
+
+
+@pytest.mark.parametrize("stop", ENDS, ids=lambda stop: stop.name)
+def test_a_fit_whose_gradient_is_small_has_converged_whatever_ended_it(stop):
+    verdict = fit(stop, (1.0, 0.8, 0.6), grads=(10.0, 1.0, 1e-4), gtol=1e-4)
+    assert (verdict.kind, verdict.converged) == ("minimum", True)
+    assert verdict.headline == "Converged: the gradient over all rows is 0.0001."
+
+
+def test_the_best_on_validation_rows_is_not_called_the_minimum():
+    verdict = fit(Stop.GRADIENT_SMALL, (1.0, 0.6, 0.8), grads=(10.0, 0.01), gtol=1e-4)
+    assert (verdict.kind, verdict.converged) == ("noise_floor", True)
+    assert "met gtol; the returned params are the best on" in verdict.headline
+    assert "of epoch 1 (gradient norm 0.01 there)" in verdict.headline
+
+
+def test_patience_names_the_loss_it_watched():
+    assert "validation loss no longer" in fit(Stop.PATIENCE, (1.0, 0.5)).headline
+    assert "training loss no longer" in fit(Stop.PATIENCE).headline
+
+
+@pytest.mark.parametrize("stop", [Stop.PATIENCE, Stop.MAX_EPOCHS])
+@pytest.mark.parametrize(
+    ("losses", "rate", "verb"),
+    [((1.0, 1.2, 1.5), 0.01, "lower"), ((1.0, 1.0, 0.9999), 1.0, "raise")],
+)
+def test_a_fit_that_learned_nothing_says_so(stop, losses, rate, verb):
+    verdict = fit(stop, losses, metric=(0.0, 0.0))
+    check(verdict)
+    assert (verdict.kind, verdict.converged) == ("not_stationary", False)
+    (finding,) = verdict.findings
+    assert finding.symptom == "learned_nothing"
+    assert f"{verb} learning_rate" in finding.advice
+    assert finding.remedy == {"learning_rate": rate}
+
+
+def test_a_fit_no_better_than_the_baseline_says_so():
+    verdict = fit(Stop.PATIENCE, (3.0, 1.0), metric=(-0.01, 0.0))
+    (finding,) = verdict.findings
+    assert finding.symptom == "no_better_than_baseline"
+    assert finding.evidence["metric_baseline"] == 0.0
+    assert fit(Stop.PATIENCE, (3.0, 1.0), metric=(0.9, 0.0)).findings == ()
+    assert fit(Stop.PATIENCE, (3.0, 3.0), metric=(0.9, 0.0)).findings == ()
+    assert fit(Stop.PATIENCE, (3.0, 1.0), metric=(math.nan, 0.0)).findings == ()
+
+
+@pytest.mark.parametrize("stop", [Stop.MAX_EPOCHS, Stop.MAX_STEPS, Stop.INTERRUPTED])
+def test_a_loss_that_still_falls_asks_for_more_epochs(stop):
+    verdict = fit(stop, (1.0, 0.8, 0.6))
+    assert "; the loss is still falling." in verdict.headline
+    assert verdict.findings == (
+        Finding(
+            "budget_short",
+            "info",
+            "more epochs would help.",
+            {"validation_loss_before": 0.8, "validation_loss": 0.6},
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [(), (1.0, 0.5), (1.0, 0.5, 0.5), (1.0, 0.5, 0.4999), (1.0, 0.5, math.nan)],
+)
+def test_a_loss_that_does_not_fall_asks_for_nothing(losses):
+    assert fit(Stop.MAX_EPOCHS, losses).findings == ()
+
+
+def test_patience_that_ran_out_asks_for_nothing():
+    assert fit(Stop.PATIENCE, (1.0, 0.8, 0.6)).findings == ()
