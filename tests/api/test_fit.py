@@ -150,6 +150,8 @@ def test_own_loss_own_module_and_own_pair(tmp_path):
     assert fitted.metrics["validation"]["r2"] > 0.7
     with pytest.raises(sp.DataError, match="your own"):
         sp.load(tmp_path / "m", loss=cube)
+    with pytest.raises(sp.DataError, match="hand it over as loss="):
+        sp.load(tmp_path / "m", model=module)
     again = sp.load(tmp_path / "m", model=module, loss=cube)
     np.testing.assert_array_equal(again.predict(x), fitted.predict(x))
     pair = ({"w": np.zeros((2, 1), np.float32)}, lambda p, rows: rows @ p["w"])
@@ -292,6 +294,7 @@ def test_tables_that_cannot_be_used(name, target, message, tmp_path):
         (dict(batch_size=0), "batch_size=0"),
         (dict(batch_size="half"), "batch_size='half'"),
         (dict(epochs=0.5), "epochs=0.5"),
+        (dict(epochs=0), "epochs=0: must be a whole number >= 1"),
         (dict(learning_rate=0), "learning_rate=0"),
         (dict(validation=1.5), "validation=1.5"),
         (dict(validation=-0.1), "validation=-0.1"),

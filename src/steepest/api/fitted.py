@@ -18,7 +18,7 @@ from steepest.core.files import read_json, sha256, write_atomic, write_json
 from steepest.data.features import Features
 from steepest.data.reading import read_table
 from steepest.data.target import Target
-from steepest.problems.losses import Loss, get_loss
+from steepest.problems.losses import LOSSES, Loss, get_loss
 from steepest.problems.metrics import baseline, score
 from steepest.problems.models import (
     Model,
@@ -260,7 +260,7 @@ def load(path: str | Path, *, model: Any = None, loss: Any = None) -> Fitted:
         features=features,
         target=target,
         model=recipe,
-        loss=get_loss(content["loss"] if loss is None else loss, task=target.task),
+        loss=_loss(content["loss"], loss, target.task),
         params=arrays["params"],
         stats=arrays["stats"],
         metrics=content["metrics"],
@@ -275,6 +275,16 @@ def _sweep(folder: Path, *, weights: str, run: bool) -> None:
     trace = (folder / TRACE, folder / (TRACE + PART))
     for path in unused if run else [*unused, folder / RUN, *trace]:
         path.unlink(missing_ok=True)
+
+
+def _loss(name: str, own: Any, task: str) -> Loss:
+    """The loss a model was fitted with; one of the user's own is not in the file."""
+    if own is None and name.partition(":")[0] not in LOSSES:
+        raise DataError(
+            f"this model was fitted with a loss of your own ({name}), which is not in "
+            "the file: hand it over as loss=."
+        )
+    return get_loss(name if own is None else own, task=task)
 
 
 def _to_bytes(arrays: Any) -> bytes:

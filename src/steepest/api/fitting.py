@@ -15,7 +15,7 @@ from steepest.api.table_data import TableData, prepare
 from steepest.api.table_judge import TableJudge
 from steepest.core import random, tree
 from steepest.core.errors import UsageError
-from steepest.core.numbers import is_number
+from steepest.core.numbers import is_number, is_whole
 from steepest.core.spec import parse_spec
 from steepest.data.blocks import Blocks, batch_rows
 from steepest.descent.jax_engine import JaxEngine
@@ -49,6 +49,7 @@ STOPPING = ("gtol", "patience", "max_steps", "max_seconds")
 
 def fit_table(data: Any, target: str | None, asked: dict[str, Any]) -> Fitted:
     """Fit what `steepest.fit` was asked for; `asked` holds its options by name."""
+    _check_epochs(asked["epochs"])
     stopping = Stopping(**{k: asked[k] for k in STOPPING}, max_epochs=asked["epochs"])
     random.check_seed(asked["seed"])
     recipe, penalties = _model(asked["model"]), _penalties(asked)
@@ -211,6 +212,11 @@ def _plan(asked: dict[str, Any], n_rows: int) -> Plan:
             schedule = AUTO_SCHEDULE
             chosen["schedule"] = "cosine lets the noise of batches fade to nothing"
     return Plan(optimizer, schedule, batch_size, epochs, chosen)
+
+
+def _check_epochs(epochs: Any) -> None:
+    if epochs is not None and not (is_whole(epochs) and epochs >= 1):
+        raise UsageError(f"epochs={epochs!r}: must be a whole number >= 1.")
 
 
 def _penalties(asked: dict[str, Any]) -> dict[str, float]:
