@@ -323,3 +323,8 @@ def test_the_examples_are_fitted():
     penguins = sp.fit(EXAMPLES / "penguins.csv", "species", epochs=40)
     assert penguins.metrics["validation"]["accuracy"] > 0.9
     assert penguins.target.classes == ("Adelie", "Chinstrap", "Gentoo")
+
+
+def test_arrays_side_by_side_are_asked_for_as_a_pair(mixed):
+    with pytest.raises(sp.UsageError, match=r"as a pair \(X, y\)"):
+        sp.fit(np.ones((5, 2)), np.arange(5.0))

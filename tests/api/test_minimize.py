@@ -170,6 +170,7 @@ def test_a_saved_run_is_the_run(tmp_path):
     run = sp.minimize("rosenbrock", max_steps=1500, save=tmp_path / "run")
     again = load_run(tmp_path / "run")
     assert again.to_json() == run.to_json()
+    assert sp.load(tmp_path / "run").to_json() == run.to_json()
     lines = (tmp_path / "run" / "trace.jsonl").read_text().splitlines()
     assert json.loads(lines[-1])["value"] == run.value
 

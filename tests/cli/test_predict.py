@@ -110,3 +110,10 @@ def test_every_reader_gets_back_what_was_written():
     cells = pa.table({"t": ["a,b", " c ", "é", '"'], "n": [1e-300, 0.1, 1e22, -0.0]})
     read = pd.read_csv(io.StringIO(csv_text(cells)))
     pd.testing.assert_frame_equal(read, cells.to_pandas())
+
+
+def test_a_run_on_a_function_is_no_model(steepest, table, tmp_path):
+    api.minimize("x^2", 1.0, save=tmp_path / "run")
+    done = steepest("predict", tmp_path / "run", table)
+    assert done.exit_code == 5
+    assert "holds a run on a function" in done.stderr

@@ -36,6 +36,7 @@ from steepest.records.folder import (
     find_run,
     finish_save,
     is_weights,
+    load_run,
     new_folder,
     stage_run,
 )
@@ -228,11 +229,11 @@ class Fitted:
         return self.target.decode(likeliest)
 
 
-def load(path: str | Path, *, model: Any = None, loss: Any = None) -> Fitted:
-    """A model that `fit(save=...)` or `Fitted.save` wrote.
+def load(path: str | Path, *, model: Any = None, loss: Any = None) -> Any:
+    """What a folder holds: the Fitted of a fit, or the Run of a minimize or maximize.
 
     Args:
-        path: the folder.
+        path: the folder that save= named, or that `Fitted.save` wrote.
         model: the Equinox module or (params, apply) it was fitted with, if it was not
             one of steepest's own.
         loss: the loss function it was fitted with, if it was your own.
@@ -249,6 +250,8 @@ def load(path: str | Path, *, model: Any = None, loss: Any = None) -> Fitted:
     True
     """
     folder = Path(path).expanduser()
+    if (folder / RUN).is_file() and not (folder / MODEL).exists():
+        return load_run(folder)
     content = read_json(folder / MODEL, schema=SCHEMA)
     features = Features.from_json(content["features"])
     target = Target.from_json(content["target"])

@@ -65,6 +65,8 @@ def command(
 
     with interruptible():
         fitted = api.load(model)
+        if not isinstance(fitted, api.Fitted):
+            raise DataError(f"{model}: holds a run on a function; predict needs a fit.")
         table = read_table(data[0] if len(data) == 1 else list(data))
         answer = _predictions(fitted, table, proba=proba)
         if keep:

@@ -66,6 +66,11 @@ def table_and_target(
     """
     if is_whole(target):
         target = str(target)
+    if hasattr(target, "__len__") and not isinstance(target, str):
+        raise UsageError(
+            "target: must be the name of a column; arrays are handed over as a pair "
+            "(X, y)."
+        )
     if not isinstance(target, str | None):
         raise UsageError(f"target={target!r:.60}: must be the name of a column.")
     if _is_pair(data):

@@ -97,11 +97,13 @@ def _not_stationary(
     further: tuple[float, float] | None,
     settings: dict[str, Any],
 ) -> Verdict:
+    auto = settings.get("optimizer_chosen") == "auto"
+    faster = "" if auto else ", raise learning_rate, or use optimizer='auto'"
     advice = {
         Stop.GRADIENT_SMALL: "the point that met gtol is worse than the best seen; "
         "start again from params with a smaller learning_rate",
-        Stop.MAX_STEPS: "raise max_steps, raise learning_rate, or use optimizer='auto'",
-        Stop.MAX_SECONDS: "raise max_seconds, or use optimizer='auto'",
+        Stop.MAX_STEPS: "raise max_steps" + faster,
+        Stop.MAX_SECONDS: "raise max_seconds" + faster,
         Stop.INTERRUPTED: "start again from params",
         Stop.PRECISION: "rescale the params, so that steps are not lost to rounding",
         Stop.PATIENCE: "lower learning_rate, or raise patience",
