@@ -8,11 +8,21 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from steepest.core.lazy import from_places
 
 if TYPE_CHECKING:
-    from steepest.api import Fitted, fit, load, maximize, minimize
+    from steepest.api import (
+        Fitted,
+        anneal,
+        fit,
+        load,
+        maximize,
+        minimize,
+        race,
+        restarts,
+    )
     from steepest.core.errors import (
         DataError,
         FormulaError,
@@ -27,7 +37,16 @@ if TYPE_CHECKING:
     from steepest.steps import OPTIMIZERS, SCHEDULES
 
 _PLACES = {
-    "steepest.api": ("Fitted", "fit", "load", "maximize", "minimize"),
+    "steepest.api": (
+        "Fitted",
+        "anneal",
+        "fit",
+        "load",
+        "maximize",
+        "minimize",
+        "race",
+        "restarts",
+    ),
     "steepest.core.errors": (
         "DataError",
         "FormulaError",
@@ -41,8 +60,6 @@ _PLACES = {
     "steepest.records": ("Finding", "Run", "Stop", "Stopping", "Trace", "Verdict"),
     "steepest.steps": ("OPTIMIZERS", "SCHEDULES"),
 }
-_HOME = {name: place for place, names in _PLACES.items() for name in names}
-
 __version__ = "0.1.0"
 __all__ = [
     "GALLERY",
@@ -62,21 +79,18 @@ __all__ = [
     "Trace",
     "UsageError",
     "Verdict",
+    "anneal",
     "fit",
     "load",
     "maximize",
     "minimize",
     "parse",
+    "race",
+    "restarts",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    """Fetch a public name from where it lives, the first time it is asked for."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'steepest' has no attribute {name!r}")
-    found = getattr(importlib.import_module(_HOME[name]), name)
-    globals()[name] = found
-    return found
+__getattr__ = from_places(__name__, globals(), _PLACES)
 
 
 def __dir__() -> list[str]:

@@ -21,8 +21,8 @@ from steepest.steps import OPTIMIZERS
 OWN = {"as_json", "strict", "gallery", "optimizers"}
 HYPER = {name for entry in OPTIMIZERS.values() for name in entry.hyper}
 DOORS = [
-    (minimize.command, api.minimize, {"formula", "start"}, {"record_path"}),
-    (maximize.command, api.minimize, {"formula", "start"}, {"record_path"}),
+    (minimize.command, api.minimize, {"formula", "start"}, {"record_path", "grad"}),
+    (maximize.command, api.minimize, {"formula", "start"}, {"record_path", "grad"}),
     (fit.command, api.fit, {"data", "target"}, set()),
 ]
 

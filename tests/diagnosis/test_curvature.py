@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import rosen, rosen_der, rosen_hess
 
 from steepest.diagnosis import Curvature, measure_curvature
-from steepest.diagnosis.curvature import MOST_PARAMS
+from steepest.diagnosis.curvature import MOST_PARAMS, hessian_of
+from steepest.problems.foreign import Foreign
+from steepest.problems.layout import Layout
 
 
 def measured(fn, *point):
@@ -55,6 +58,102 @@ def test_kind_and_eigenvalues(name):
     assert found.smallest == pytest.approx(smallest, rel=1e-10, abs=1e-12)
     assert found.largest == pytest.approx(largest, rel=1e-10, abs=1e-12)
     assert found.kind == kind
+
+
+@pytest.mark.parametrize("given", [True, False], ids=["gradients", "values"])
+@pytest.mark.parametrize("name", POINTS)
+def test_kind_and_eigenvalues_by_differences(name, given):
+    fn, point, (smallest, largest), kind = POINTS[name]
+    found = measure_curvature(foreign(fn, point, given=given), np.array(point, float))
+    assert found.kind == kind
+    assert found.smallest == pytest.approx(smallest, abs=found.noise)
+    assert found.largest == pytest.approx(largest, abs=found.noise)
+    assert found.noise < (1e-4 if given else 2e-2)
+
+
+def foreign(fn, point, *, given):
+    """A function that hides from jax, with or without its gradient."""
+    start = np.array(point, float)
+    with jax.enable_x64(True):
+        slope = jax.jit(jax.grad(fn))
+    grad = (lambda x: np.array(slope(x))) if given else None
+    return Foreign(lambda x: float(fn(x)), grad, Layout.of(start))
+
+
+def rosen_foreign(point, *, given, offset=0.0):
+    grad = (lambda x: rosen_der(x)) if given else None
+    return Foreign(lambda x: offset + float(rosen(x)), grad, Layout.of(point))
+
+
+@pytest.mark.parametrize("given", [True, False], ids=["gradients", "values"])
+@pytest.mark.parametrize("n", [2, 5, 12])
+def test_differenced_hessians_beside_those_worked_out(n, given):
+    point = np.random.default_rng(n).normal(size=n)
+    fn = rosen_foreign(point, given=given)
+    hessian, noise = hessian_of(fn, point)
+    wanted = rosen_hess(point)
+    error = np.linalg.norm(hessian - wanted, 2)
+    assert error < noise
+    assert error < (1e-6 if given else 1e-3) * np.linalg.norm(wanted, 2)
+
+
+@pytest.mark.parametrize("given", [True, False], ids=["gradients", "values"])
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e6])
+@pytest.mark.parametrize("offset", [0.0, 1.0, 1e6])
+def test_a_flat_direction_is_never_called_a_saddle(size, offset, given):
+    """The noise covers the error, whatever the height and the offset."""
+    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(4, 4)))[0]
+    half = size * turn[:2]
+    for seed in range(5):
+        point = np.random.default_rng(seed).normal(size=4)
+        fn = Foreign(
+            lambda x: offset + float(np.sum((half @ x) ** 2)),
+            (lambda x: 2 * half.T @ (half @ x)) if given else None,
+            Layout.of(point),
+        )
+        hessian, noise = hessian_of(fn, point)
+        assert np.linalg.norm(hessian - 2 * half.T @ half, 2) < noise
+        assert measure_curvature(fn, point).kind in ("minimum", "plateau")
+
+
+def test_by_values_few_params_are_measured_and_by_gradients_two_hundred():
+    for n, slopes, known in ((30, False, True), (31, False, False), (200, True, True)):
+        point = np.full(n, 0.5)
+        fn = Foreign(
+            lambda x: float(x @ x),
+            (lambda x: 2 * x) if slopes else None,
+            Layout.of(point),
+        )
+        assert (measure_curvature(fn, point) is not None) is known
+    assert found_values(30) <= 2 * 30**2 + 2 * 30 + 2
+
+
+def found_values(n):
+    calls = []
+
+    def counted(x):
+        calls.append(1)
+        return float(x @ x)
+
+    measure_curvature(Foreign(counted, None, Layout.of(np.ones(n))), np.ones(n))
+    return len(calls)
+
+
+def test_noise_of_the_function_is_noise_of_its_curvature():
+    rng = np.random.default_rng(0)
+    fn = Foreign(
+        lambda x: float(x @ x) + 1e-3 * rng.normal(), None, Layout.of(np.ones(2))
+    )
+    assert measure_curvature(fn, np.ones(2)).kind == "plateau"
+
+
+def test_where_a_function_raises_nothing_is_known():
+    def broken(x):
+        raise ZeroDivisionError
+
+    assert measure_curvature(Foreign(broken, None, Layout.of(1.0)), 1.0) is None
+    edge = Foreign(lambda x: float(np.sqrt(x)), None, Layout.of(0.0))
+    assert measure_curvature(edge, 0.0) is None
 
 
 def test_any_symmetric_matrix_beside_numpy():

@@ -1,5 +1,7 @@
 """What the rays see, and the verdicts of whole runs on functions with traps."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,8 @@ import pytest
 import steepest as sp
 from steepest.diagnosis import survey
 from steepest.diagnosis.probes import LENGTHS, follow
+from steepest.problems.foreign import Foreign
+from steepest.problems.layout import Layout
 from steepest.records import Stop
 
 
@@ -52,6 +56,50 @@ def test_beyond_two_hundred_params_only_the_slope_is_walked():
     assert way.further(0.0, small=True)[0] == 0.5
 
 
+@pytest.mark.parametrize("given", [True, False], ids=["gradients", "values"])
+def test_foreign_functions_are_surveyed_like_traced_ones(given):
+    def fn(p):
+        return 1e4 * p[0] ** 2 + p[1] ** 2
+
+    hidden = Foreign(
+        lambda p: float(fn(p)),
+        (lambda p: np.array([2e4 * p[0], 2 * p[1]])) if given else None,
+        Layout.of(np.ones(2)),
+    )
+    for point in ([0.0, 0.0], [1e-9, 0.25]):
+        curvature, way = look(fn, *point)
+        found, seen = survey(hidden, np.array(point))
+        assert found.kind == curvature.kind == "minimum"
+        assert seen.rises == way.rises
+        assert seen.gains.max() == pytest.approx(way.gains.max(), rel=1e-3)
+    saddle = Foreign(
+        lambda p: float(p[0] ** 2 - p[1] ** 2), None, Layout.of(np.ones(2))
+    )
+    curvature, way = survey(saddle, np.zeros(2))
+    assert curvature.kind == "saddle"
+    assert way.further(0.0, small=True) is not None
+    assert survey(saddle, np.zeros(2), sign=-1.0)[1].further(0.0, small=True)
+
+
+def test_no_more_values_are_asked_for_than_are_looked_at():
+    calls = []
+
+    def counted(p):
+        calls.append(1)
+        return float(p @ p)
+
+    survey(Foreign(counted, lambda p: 2 * p, Layout.of(np.ones(2))), np.zeros(2))
+    assert len(calls) < 50  # 21 on each of twelve rays, were all of them asked for
+
+
+def test_leaving_the_domain_of_a_foreign_function_is_no_fault():
+    fn = Foreign(lambda x: math.log(x) ** 2, None, Layout.of(1.0))
+    curvature, way = survey(fn, 1.0)
+    assert curvature.kind == "minimum"
+    assert way.rises
+    assert fn.fault is None
+
+
 MINIMA = [
     ("x^2", 1e-7, {}),
     ("x^4", 1.0, {}),
@@ -80,14 +128,14 @@ def test_minima_are_called_minima(objective, start, options):
 
 
 SLOPES = [
-    ("x^3", 1.0, {}),
+    ("x^3", 1.0, dict(optimizer="adgd")),
     ("x^3 + y^2", {"x": 1.0, "y": 1.0}, {}),
     ("exp(-x)", 0.0, {}),
     ("1/x", 1.0, {}),
     ("log(1 + exp(-x))", 0.0, {}),
     ("1e-10*x^2", 1.0, {}),
     ("1e-8*((x - 3)^2 + y^2)", {"x": 1.0, "y": 1.0}, {}),
-    ("rosenbrock", None, dict(ftol=1e-6)),
+    ("rosenbrock", None, dict(optimizer="adgd", ftol=1e-6)),
     ("rosenbrock", None, dict(optimizer="gd", learning_rate=1e-3, xtol=1e-4)),
 ]
 

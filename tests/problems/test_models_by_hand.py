@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import scipy.special
 
-from steepest.problems.models import MLP, Linear, squeeze_outputs
+from steepest.problems.models import MLP, Linear
 from steepest.problems.models.layers import ACTIVATIONS, INITS, initial_weights
+from steepest.problems.outputs import squeeze_outputs
 
 KEY = jax.random.key(0)
 N_IN, N_OUT, ROWS = 3, 2, 8

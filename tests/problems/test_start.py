@@ -2,6 +2,7 @@
 
 import warnings
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -110,11 +111,114 @@ def silent(x):
 def test_objectives_that_give_no_real_number():
     for fn, told in [
         (lambda x: x, "array of shape"),
-        (lambda x: (jnp.sum(x), 1), "returns tuple"),
-        (lambda x: jnp.sum(x).astype(int), "returns int64"),
+        (lambda x: (jnp.sum(x), 1), "returns tuple.*grad="),
+        (lambda x: jnp.sum(x).astype(int), "whole number .int64"),
+        (lambda x: None, "returns None; it must return one number"),
+        (lambda x: {"value": jnp.sum(x)}, "returns dict; it must return one number"),
         (silent, "cannot be traced"),
     ]:
         with pytest.raises(DataError, match=told):
             pose(fn, np.ones(2))
     with pytest.raises(FormulaError, match="vector"):
         pose("x * 2", {"x": [1, 2]})
+
+
+def host(x):
+    """NumPy only: no tracer passes here."""
+    return np.array(x, float)
+
+
+@pytest.mark.parametrize(
+    ("fn", "told"),
+    [
+        (lambda x: host(x), r"array of shape \(2,\).*take the sum or the mean"),
+        (lambda x: host(x)[:1], r"array of shape \(1,\)"),
+        (lambda x: list(host(x)), r"array of shape \(2,\)"),
+        (lambda x: [[1.0], list(host(x))], "returns list"),
+        (lambda x: int(host(x)[0]), "whole number .int64.*no slope"),
+        (lambda x: bool(host(x)[0]), "whole number .bool"),
+        (lambda x: host(x)[0] * 1j, "complex128; it must return a real number"),
+        (lambda x: str(host(x)), "returns str"),
+        (lambda x: host(x).fill(0), "returns None; it must return one number"),
+        (lambda x: (host(x).sum(), host(x)), "returns tuple, of 2.*as grad="),
+        (lambda x: host(x)[0] * np.nan, "the objective is nan and so is not finite"),
+        (lambda x: np.log(host(x)[0] - 1), "is -inf and so is not finite"),
+        (lambda x: host(x)[7], "cannot be traced.*NumPy arrays .IndexError: index 7"),
+        (lambda x, y: 0.0, "cannot be traced.*one argument of the shape of the start"),
+    ],
+    ids=range(14),
+)
+def test_numpy_functions_that_give_no_finite_real_number(fn, told):
+    with pytest.raises(DataError, match=told):
+        pose(fn, np.ones(2))
+
+
+def test_interrupts_at_the_door_are_not_caught():
+    def stopped(x):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        pose(stopped, 1.0)
+
+
+def squares(tree):
+    return float(sum(np.sum(host(leaf) ** 2) for leaf in jax.tree.leaves(tree)))
+
+
+TREE = {"w": np.ones((2, 1)), "b": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("grad", "told"),
+    [
+        (lambda p: None, r"grad returns None.*gradient of shape b .*, w \(2, 1\)"),
+        (lambda p: {"w": 2 * p["w"]}, "grad returns a dict of w; .*same tree"),
+        (lambda p: [2 * p["b"], 2 * p["w"]], "grad returns a list of 2; .*same tree"),
+        (
+            lambda p: {"w": 2 * p["w"].ravel(), "b": 2.0},
+            r"shape \(2,\) for w; it must have the shape of w, \(2, 1\)",
+        ),
+        (lambda p: {"w": 2 * p["w"], "b": [2.0]}, r"shape \(1,\) for b"),
+        (lambda p: {"w": 2 * p["w"], "b": None}, "returns NoneType for b"),
+        (lambda p: {"w": [[2.0], [1, 2]], "b": 2.0}, "returns a list of 2 for w"),
+        (lambda p: {"w": 2j * p["w"], "b": 2.0}, "complex128 for w; .*real numbers"),
+        (lambda p: {"w": 2 * p["w"], "b": np.nan}, "grad returns nan for b: .*smooth"),
+        (lambda p: 1 / 0, "grad cannot be traced.*ZeroDivisionError"),
+        (lambda p: {"w": -2 * p["w"], "b": -2.0}, "the wrong sign"),
+        (
+            lambda p: {"w": 2 * host(p["w"]) * [[1], [1.01]], "b": 2.0},
+            r"w\[1,0\] has 2.02, but the slope there is 2 \(central",
+        ),
+    ],
+    ids=range(12),
+)
+@pytest.mark.parametrize("traced", [True, False])
+def test_gradients_that_cannot_be_meant(grad, told, traced):
+    def given(params):
+        return grad(params if traced else jax.tree.map(host, params))
+
+    with pytest.raises(DataError, match=told):
+        pose(squares, TREE, given)
+
+
+def test_gradients_may_be_lists_of_numbers_for_arrays():
+    problem = pose(squares, [1.0, 2.0], lambda x: [2 * x[0], 2 * x[1]])
+    assert problem.fn.gradient(problem.start).tolist() == [2.0, 4.0]
+
+
+def test_a_gradient_is_a_function_and_formulas_bring_their_own():
+    with pytest.raises(UsageError, match="grad=True: must be a function"):
+        pose(squares, TREE, True)
+    for objective, start in [("x^2", 1.0), ("rosenbrock", None)]:
+        with pytest.raises(UsageError, match="brings its own exact gradient"):
+            pose(objective, start, lambda x: 2 * x)
+
+
+def test_a_wrong_gradient_of_a_traced_function_is_refused_too():
+    with pytest.raises(DataError, match="2 times the slope"):
+        pose(summed, np.ones(2), lambda x: 4 * x)
+    assert pose(summed, np.ones(2), lambda x: 2 * x).notes == ()
+
+
+def test_a_problem_that_is_not_foreign_has_nothing_to_check():
+    pose(summed, np.ones(2)).check()

@@ -25,7 +25,7 @@ STARTS = {
     "dict": {"w": np.array([1.0, -2.0]), "b": np.array(0.5)},
     "nested": [(np.array([1.0]),), {"x": np.array(-3.0)}],
 }
-BAD = [math.nan, math.inf, -0.1, True, "0.5", None, [0.5], np.array([0.1, 0.2])]
+BAD = [math.nan, math.inf, True, "0.5", None, [0.5], np.array([0.1, 0.2])]
 
 
 def shape_of(tree):
@@ -79,7 +79,8 @@ def test_the_learning_rate_scales_the_first_update(name):
     params = jnp.array([1.0, -2.0, 0.25])
     one, _, told = first_update(*settle(name, 0.01), params)
     three, _, _ = first_update(*settle(name, 0.03), params)
-    np.testing.assert_allclose(three, 3 * one, rtol=1e-6)
+    # The update may be a difference of points, which are rounded at their own size.
+    np.testing.assert_allclose(three, 3 * one, rtol=1e-6, atol=3e-7)
     assert float(told) == pytest.approx(0.01)
 
 
@@ -93,7 +94,9 @@ def test_the_usual_rate_is_the_one_of_the_table(name):
 
 def inside(hyper):
     """Two numbers of the interval beside the default, one of them whole if it can."""
-    return [hyper.low + 0.3 * (hyper.high - hyper.low), math.ceil(hyper.low)]
+    whole = math.ceil(hyper.low)
+    edge = whole if whole < hyper.high else hyper.low
+    return [hyper.low + 0.3 * (hyper.high - hyper.low), edge]
 
 
 @HYPERS
@@ -126,13 +129,13 @@ def test_other_numbers_compile_nothing(name):
 
 @HYPERS
 def test_a_number_out_of_range_is_refused(name, option):
-    high = OPTIMIZERS[name].hyper[option].high
-    for bad in [*BAD, high, high + 1]:
+    _, low, high = OPTIMIZERS[name].hyper[option]
+    for bad in [*BAD, np.nextafter(low, -math.inf), low - 1 - abs(low), high, high + 1]:
         with pytest.raises(UsageError, match=rf"{option}=.*must be a number in \["):
             settle(name, **{option: bad})
 
 
-@pytest.mark.parametrize("bad", [*BAD[:5], [0.5], np.array([0.1, 0.2]), 0, 0.0, -1])
+@pytest.mark.parametrize("bad", [b for b in BAD if b is not None] + [0, 0.0, -0.1, -1])
 @pytest.mark.parametrize("option", ["learning_rate", "clip_norm", "clip_value"])
 @RATED
 def test_a_rate_or_bound_out_of_range_is_refused(name, option, bad):

@@ -168,8 +168,12 @@ def assert_same(ours, reference):
     assert np.ptp(reference, axis=0).min() > 1e-6, "a path that stands still says none"
 
 
+# These have references of their own, in the tests named after their modules.
+ELSEWHERE = {"bb", "bfgs", "lbfgs", "dog", "dowg", "prodigy", "momo", "schedule_free"}
+
+
 def test_every_optimizer_has_a_reference():
-    assert REFERENCES.keys() == OPTIMIZERS.keys()
+    assert REFERENCES.keys() | ELSEWHERE == OPTIMIZERS.keys()
 
 
 @BOTH
@@ -229,8 +233,9 @@ def coarse(name):
     return None if rate is None else max(rate, 0.04)
 
 
+# adgd's guard by values shows on clipped gradients: see test_searching.py.
 @pytest.mark.parametrize("kind", CLIPS)
-@EVERY
+@pytest.mark.parametrize("name", RATED)
 def test_with_clipping(name, kind):
     (most_norm, most_value), clip = CLIPS[kind]
     a = coarse(name)
@@ -263,22 +268,13 @@ def test_adgd_tells_the_rates_that_it_found():
         np.testing.assert_allclose(points[k + 1], points[k] - rates[k] * slopes[k])
 
 
+def incline(p):
+    return 3 * p[0] + 4 * p[1]
+
+
 def test_adgd_on_a_slope_without_curvature_lengthens_its_steps():
     with jax.enable_x64(True):
-        rule, numbers = settle("adgd")
-        x, rates = jnp.zeros(2), []
-        state, slope = rule.init(x), jnp.array([3.0, 4.0])
-        for t in range(6):
-            updates, state, rate = rule.update(
-                slope,
-                state,
-                x,
-                numbers=numbers,
-                rate=rule.rate(numbers, t, 0),
-                value=slope @ x,
-                value_fn=lambda p: p @ jnp.array([3.0, 4.0]),
-            )
-            x, _ = x + updates, rates.append(float(rate))
+        _, rates = jax.device_get(descend(incline, *settle("adgd"), jnp.zeros(2)))
     assert np.isfinite(rates).all()
     assert all(later >= earlier > 0 for earlier, later in itertools.pairwise(rates))
-    assert rates[-1] > 2 * rates[0]
+    assert rates[5] > 2 * rates[0]

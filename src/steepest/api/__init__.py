@@ -1,7 +1,38 @@
-"""The doors: what users call."""
+"""The doors: what users call. Each loads what it needs when it is first opened."""
 
-from steepest.api.fitted import Fitted, load
-from steepest.api.functions import maximize, minimize
-from steepest.api.tables import fit
+from __future__ import annotations
 
-__all__ = ["Fitted", "fit", "load", "maximize", "minimize"]
+from typing import TYPE_CHECKING
+
+from steepest.core.lazy import from_places
+
+if TYPE_CHECKING:
+    from steepest.api.annealing import anneal
+    from steepest.api.fitted import Fitted, load
+    from steepest.api.functions import maximize, minimize
+    from steepest.api.racing import race
+    from steepest.api.restarting import restarts
+    from steepest.api.tables import fit
+
+__all__ = [
+    "Fitted",
+    "anneal",
+    "fit",
+    "load",
+    "maximize",
+    "minimize",
+    "race",
+    "restarts",
+]
+__getattr__ = from_places(
+    __name__,
+    globals(),
+    {
+        "steepest.api.annealing": ("anneal",),
+        "steepest.api.fitted": ("Fitted", "load"),
+        "steepest.api.functions": ("maximize", "minimize"),
+        "steepest.api.racing": ("race",),
+        "steepest.api.restarting": ("restarts",),
+        "steepest.api.tables": ("fit",),
+    },
+)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -28,7 +27,7 @@ from steepest.problems.objectives import TableObjective
 from steepest.records import Stopping
 from steepest.records.folder import run_folder
 from steepest.records.stop import Limits
-from steepest.steps import Rule, get_optimizer, settle
+from steepest.steps import Rule, settle
 
 AUTO_OPTIMIZER, AUTO_SCHEDULE = "adam", "cosine"
 AUTO_STEPS = 4000
@@ -65,11 +64,11 @@ def fit_table(data: Any, target: str | None, asked: dict[str, Any]) -> Fitted:
         seed=asked["seed"],
         fill=not recipe.rows_meet,
     )
-    _check_batches(asked["gtol"], plan.optimizer, blocks)
     stopping = Stopping(**{k: asked[k] for k in STOPPING}, max_epochs=plan.epochs)
     steps = plan.epochs * blocks.batches_per_epoch
     horizons = {"step": steps, "epoch": plan.epochs}
     rule, numbers = _settle(asked, plan.optimizer, plan.schedule, horizons)
+    _check_batches(asked["gtol"], rule, blocks)
     numbers["objective"] = penalties
     fitting = Fitting(table, recipe, blocks, rule, numbers, stopping, asked["seed"])
     watchers: list[Watcher] = [
@@ -132,7 +131,7 @@ class Fitting(NamedTuple):
         limits = self.stopping.limits(stochastic=source.stochastic)
         if self.table.validation is None:
             return limits
-        return limits._replace(patience=math.inf)
+        return limits._replace(patience=None)
 
     @property
     def sizes(self) -> tuple[int, int]:
@@ -230,14 +229,14 @@ def _penalties(asked: dict[str, Any]) -> dict[str, float]:
     return found
 
 
-def _check_batches(gtol: float | None, optimizer: Any, blocks: Blocks) -> None:
+def _check_batches(gtol: float | None, rule: Rule, blocks: Blocks) -> None:
     """Refuse what only a full batch can give."""
     if blocks.full:
         return
-    if get_optimizer(optimizer).full_gradient:
+    if rule.optimizer.full_gradient:
         raise UsageError(
-            f"optimizer={optimizer!r}: compares successive gradients, which batches "
-            "blur; use batch_size='full', or adam."
+            f"optimizer={rule.optimizer.name!r}: compares successive gradients, which "
+            "batches blur; use batch_size='full', or adam."
         )
     if gtol is not None:
         raise UsageError(

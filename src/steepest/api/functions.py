@@ -6,36 +6,18 @@ import inspect
 from pathlib import Path
 from typing import Any, Literal
 
-import jax
-import numpy as np
-
-from steepest.api.runs import make_run
-from steepest.core import random, tree
-from steepest.core.errors import DataError, UsageError
-from steepest.core.plain import tree_to_json
-from steepest.descent.jax_engine import JaxEngine
-from steepest.descent.loop import Ended, Watcher, descend
-from steepest.descent.sources import FunctionSource
-from steepest.descent.watchers import TraceFile, progress_bar
-from steepest.diagnosis import Curvature, Way, judge_point, overshoots, survey
-from steepest.problems.objectives import FunctionObjective
-from steepest.problems.start import Problem, pose
-from steepest.records import Run, Stop, Stopping
-from steepest.records.folder import run_folder, save_run
-from steepest.steps import settle
-
-AUTO = "adgd"
-"""What optimizer="auto" stands for on a function: it needs no learning rate."""
-PATH_LIMIT = 1000
-"""With more params than this the path is recorded only when asked for."""
+from steepest.api.descending import carry_out, set_up
+from steepest.records import Run
 
 
 def minimize(
     objective: Any,
     start: Any = None,
     *,
+    grad: Any = None,
+    bounds: Any = None,
     optimizer: Any = "auto",
-    learning_rate: float | None = None,
+    learning_rate: float | str | None = None,
     schedule: Any = None,
     clip_norm: float | None = None,
     clip_value: float | None = None,
@@ -46,6 +28,7 @@ def minimize(
     patience: int | None = None,
     max_steps: int | None = 10_000,
     max_seconds: float | None = None,
+    escape: bool = False,
     record_path: bool | Literal["auto"] = "auto",
     seed: int = 0,
     progress: bool | Literal["auto"] = "auto",
@@ -58,13 +41,21 @@ def minimize(
 
     Args:
         objective: a formula ("x**2 + x*y"), the name of a gallery function
-            ("rosenbrock"), or a function of one tree of arrays written with jax.numpy.
+            ("rosenbrock"), or a function of one tree of arrays: written with
+            jax.numpy, or any that takes NumPy arrays.
         start: where to begin; params come back in its shape. A dict of variables for
             a formula; may be left out for a gallery function.
-        optimizer: "auto" (needs no learning rate), a name of steepest.OPTIMIZERS, or
-            any Optax GradientTransformation.
-        learning_rate: step length per unit of gradient, > 0. Given with
-            optimizer="auto", plain gd takes it.
+        grad: the function's gradient, params -> a tree like them, checked at the start.
+            None: jax's own, or central differences where jax cannot trace the function.
+        bounds: (low, high), each one number or a tree like the start, None where there
+            is no end; {"x": (low, high)} by name; or SciPy's list of pairs. Steps are
+            projected on them.
+        optimizer: "auto" (needs no learning rate: bfgs, lbfgs from 200 params on, bb
+            within bounds), a name of steepest.OPTIMIZERS, or any Optax
+            GradientTransformation.
+        learning_rate: step length per unit of gradient, > 0; "backtracking" lets gd,
+            momentum and nesterov find it. Given with optimizer="auto", plain gd
+            takes it.
         schedule: how the rate changes, such as "inverse_time:decay=0.01", "cosine",
             "milestones:at=30/60/90", "warmup:over=10"; or a function step -> rate.
         clip_norm: shorten gradients longer than this.
@@ -76,6 +67,7 @@ def minimize(
         patience: stop after this many steps without a new best value.
         max_steps: updates at most; None for no limit.
         max_seconds: wall-clock seconds at most, compilation included.
+        escape: leave a saddle along its negative curvature and go on, up to ten times.
         record_path: keep the params of every row; "auto" up to 1,000 params.
         seed: kept with the run, for rules that draw random numbers.
         progress: show a progress bar; "auto" when stderr is a terminal.
@@ -96,7 +88,7 @@ def minimize(
     ('MAX_STEPS', 100, 18.21)
     """
     asked = {k: v for k, v in locals().items() if k not in ("objective", "start")}
-    return _descend(objective, start, 1.0, **asked)
+    return carry_out(set_up(objective, start, 1.0, **asked))
 
 
 def maximize(objective: Any, start: Any = None, **options: Any) -> Run:
@@ -120,7 +112,7 @@ def maximize(objective: Any, start: Any = None, **options: Any) -> Run:
     """
     given = {**_DEFAULTS, **options}
     hyper = {k: given.pop(k) for k in list(given) if k not in _DEFAULTS}
-    return _descend(objective, start, -1.0, hyper=hyper, **given)
+    return carry_out(set_up(objective, start, -1.0, hyper=hyper, **given))
 
 
 # what editors and help() show: the options are those of minimize
@@ -130,127 +122,3 @@ _DEFAULTS: dict[str, Any] = {
     for name, default in (minimize.__kwdefaults__ or {}).items()
     if name != "hyper"
 }
-
-
-def _descend(objective: Any, start: Any, sign: float, **asked: Any) -> Run:
-    hyper = asked.pop("hyper")
-    stopping = Stopping(
-        **{k: asked[k] for k in Stopping.__dataclass_fields__ if k in asked}
-    )
-    auto = isinstance(asked["optimizer"], str) and asked["optimizer"] == "auto"
-    optimizer = asked["optimizer"]
-    if auto:
-        optimizer = AUTO if asked["learning_rate"] is None else "gd"
-    rule, numbers = settle(
-        optimizer,
-        asked["learning_rate"],
-        schedule=asked["schedule"],
-        clip_norm=asked["clip_norm"],
-        clip_value=asked["clip_value"],
-        horizons={"step": stopping.max_steps},
-        **hyper,
-    )
-    key = random.key(asked["seed"])
-    problem = pose(objective, start)
-    path = asked["record_path"]
-    if path not in (True, False, "auto"):
-        raise UsageError(f"record_path={path!r}: must be True, False or 'auto'.")
-    if path == "auto":
-        path = tree.size(problem.start) <= PATH_LIMIT
-    engine = JaxEngine(
-        FunctionObjective(problem.fn, sign),
-        rule,
-        {**numbers, "objective": {}},
-        stopping.limits(sign),
-        path=bool(path),
-        stochastic=False,
-        precision="float64",
-    )
-    watchers: list[Watcher] = list(progress_bar(asked["progress"], stopping))
-    state = engine.start(problem.start, None, key)
-    with run_folder(asked["save"]) as folder:
-        if folder is not None:
-            watchers.append(TraceFile(folder))
-        ended = descend(engine, FunctionSource(), state, stopping, watchers=watchers)
-        _check_first(ended, problem)
-    settings = _settings(problem, rule, numbers, asked, sign, auto=auto)
-    run = _run(ended, problem, engine, settings)
-    if folder is not None:
-        save_run(run, folder)
-    return run
-
-
-def _check_first(ended: Ended, problem: Problem) -> None:
-    if ended.stop is Stop.NONFINITE and int(ended.state.step) == 0:
-        first = ended.trace.value[0]
-        what = "the objective" if not np.isfinite(first) else "its gradient"
-        raise DataError(
-            f"{problem.label}: {what} is not finite at the start; "
-            "start where the function is defined and smooth."
-        )
-
-
-def _settings(
-    problem: Problem,
-    rule: Any,
-    numbers: dict[str, Any],
-    asked: dict[str, Any],
-    sign: float,
-    *,
-    auto: bool,
-) -> dict[str, Any]:
-    """What was asked and what was chosen, as plain data."""
-    rate = None if rule.optimizer.learning_rate is None else numbers["learning_rate"]
-    schedule = asked["schedule"]
-    settings = {
-        "objective": problem.label,
-        "direction": "minimize" if sign > 0 else "maximize",
-        "start": tree_to_json(problem.start)[0],
-        "optimizer": rule.optimizer.name,
-        "optimizer_chosen": "auto" if auto else "asked",
-        "learning_rate": None if rule.rate_of is not None else rate,
-        "schedule": str(schedule) if schedule is not None else None,
-        **numbers["hyper"],
-        **numbers["clips"],
-    }
-    names = ("gtol", "ftol", "xtol", "target", "patience", "max_steps", "max_seconds")
-    return {
-        **settings,
-        **{name: asked[name] for name in names},
-        "seed": asked["seed"],
-        "precision": "float64",
-    }
-
-
-def _run(
-    ended: Ended,
-    problem: Problem,
-    engine: JaxEngine,
-    settings: dict[str, Any],
-) -> Run:
-    curvature, way = _curvature(ended, problem, engine)
-    verdict = judge_point(ended.stop, ended.trace, curvature, way, settings=settings)
-    params = _like(problem.start, ended.params)
-    return make_run(ended, params=params, verdict=verdict, settings=settings)
-
-
-def _curvature(
-    ended: Ended, problem: Problem, engine: JaxEngine
-) -> tuple[Curvature | None, Way | None]:
-    """Measured where the verdict asks for it: at ends that claim something."""
-    sign = engine.objective.sign
-    if ended.stop in (Stop.INTERRUPTED, Stop.TARGET):
-        return None, None
-    if ended.stop.budget and not overshoots(ended.trace, climbs=sign < 0):
-        return None, None
-    with engine.scope():
-        return survey(problem.fn, ended.params, sign=sign)
-
-
-def _like(start: Any, params: Any) -> Any:
-    """Params in the shape of the start: numbers for numbers, arrays for arrays."""
-    return jax.tree.map(
-        lambda old, new: float(new) if isinstance(old, float) else np.array(new),
-        start,
-        params,
-    )

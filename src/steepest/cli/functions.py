@@ -12,6 +12,7 @@ from steepest.cli.interrupts import interruptible
 from steepest.cli.options import (
     NUMBER_OR_NONE,
     WHOLE_OR_NONE,
+    BoundsType,
     PointType,
     budget_options,
     gallery_option,
@@ -37,7 +38,7 @@ from steepest.core.errors import UsageError
 if TYPE_CHECKING:
     from steepest.records import Run
 
-_function_options = together(
+problem_options = together(
     click.argument("formula"),
     option(
         "--start",
@@ -47,7 +48,27 @@ _function_options = together(
         help="Where to begin: x=3,y=4, a vector as x=[1,2,3]; without names for a "
         "gallery function, which has a start of its own.",
     ),
-    step_options,
+    option(
+        "--bounds",
+        type=BoundsType(),
+        metavar="BOUNDS",
+        section="Problem",
+        help="Keep params within: x=0:2,y=1: by name, or 0:2 for all.",
+    ),
+)
+direction_option = option(
+    "--direction",
+    type=click.Choice(["minimize", "maximize"]),
+    section="Problem",
+    help="Where to go. Default minimize.",
+)
+target_option = stop(
+    "--target",
+    type=NUMBER_OR_NONE,
+    metavar="NUMBER",
+    help="Stop when the value reaches this. Default none.",
+)
+tolerance_options = together(
     stop(
         "--gtol",
         type=NUMBER_OR_NONE,
@@ -68,17 +89,23 @@ _function_options = together(
         help="Stop when a step is shorter, relative to max(1, |params|). Default none.",
     ),
     stop(
-        "--target",
-        type=NUMBER_OR_NONE,
-        metavar="NUMBER",
-        help="Stop when the value reaches this. Default none.",
-    ),
-    stop(
         "--patience",
         type=WHOLE_OR_NONE,
         metavar="STEPS",
         help="Stop after so many steps without a new best value. Default none.",
     ),
+)
+_function_options = together(
+    problem_options,
+    option(
+        "--escape",
+        is_flag=True,
+        section="Problem",
+        help="Leave a saddle along its negative curvature and go on.",
+    ),
+    step_options,
+    tolerance_options,
+    target_option,
     stop(
         "--max-steps",
         type=WHOLE_OR_NONE,
@@ -144,7 +171,7 @@ def _say_run(run: Run, command: click.Command, *, saved: str | None) -> None:
     say_headline(run)
     say()
     fields = [
-        *_point(run.params),
+        *point_fields(run.params),
         ("value", number_text(run.value)),
         ("gradient norm", f"{run.grad_norm:.3g}"),
         ("steps", f"{run.steps:,} in {run.seconds:.2g} s"),
@@ -159,7 +186,8 @@ def _say_run(run: Run, command: click.Command, *, saved: str | None) -> None:
         say_findings(run, command)
 
 
-def _point(params: Any) -> list[tuple[str, str]]:
+def point_fields(params: Any) -> list[tuple[str, str]]:
+    """The params, a line a name."""
     if isinstance(params, dict):
         return [(name, value_text(value)) for name, value in params.items()]
     return [("params", value_text(params))]
@@ -173,6 +201,8 @@ def _rule(settings: dict[str, Any]) -> str:
         parts[0] += " (chosen by auto)"
     if rate is not None:
         parts.append(f"learning rate {rate:g}")
+    if settings.get("backtracking"):
+        parts.append("backtracking")
     if schedule is not None:
         parts.append(f"schedule {schedule}")
     return ", ".join(parts)

@@ -12,7 +12,15 @@ import steepest
 from steepest.cli.ending import ended
 from steepest.core.suggest import did_you_mean
 
-COMMANDS = ("minimize", "maximize", "fit", "predict")
+COMMANDS = (
+    "minimize",
+    "maximize",
+    "race",
+    "restarts",
+    "anneal",
+    "fit",
+    "predict",
+)
 """Each is the module of its name, beside this one, with a `command` in it."""
 
 

@@ -86,6 +86,61 @@ class IntOrWord(click.ParamType):
         return number
 
 
+class NumberOrWord(click.ParamType):
+    """A number or one of a few words.
+
+    Args:
+        words: what may stand for a number.
+    """
+
+    name = "number"
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The number or the word."""
+        if value in self.words:
+            return value
+        try:
+            return float(value)
+        except ValueError:
+            need = f"a number or {' or '.join(self.words)}"
+            self.fail(f"{value!r} is not {need}.", param, ctx)
+
+
+class BoundsType(click.ParamType):
+    """Bounds such as 0:2 for all params, or x=0:2,y=1: by name."""
+
+    name = "bounds"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """A pair (low, high), or a dict of them; None where there is no end.
+
+        >>> BoundsType().convert("x=0:2,y=:1", None, None)
+        {'x': (0.0, 2.0), 'y': (None, 1.0)}
+        """
+        if not isinstance(value, str):
+            return value
+        if "=" not in value:
+            return self._pair(value, param, ctx)
+        parts = (part.partition("=") for part in value.split(","))
+        return {name.strip(): self._pair(pair, param, ctx) for name, _, pair in parts}
+
+    def _pair(self, text: str, param: Any, ctx: Any) -> Any:
+        low, colon, high = text.partition(":")
+        try:
+            if not colon:
+                raise ValueError
+            return tuple(float(end) if end.strip() else None for end in (low, high))
+        except ValueError:
+            self.fail(
+                f"{text!r} is not LOW:HIGH; an end may be left out, as in 0:.",
+                param,
+                ctx,
+            )
+
+
 class PointType(click.ParamType):
     """A point such as x=3,y=4 or 1,2,3."""
 
@@ -154,9 +209,10 @@ step_options = together(
     ),
     step(
         "--learning-rate",
-        type=float,
+        type=NumberOrWord("backtracking"),
         metavar="NUMBER",
-        help="Step length per unit of gradient, > 0. Default: the optimizer's own.",
+        help="Step length per unit of gradient, > 0; or backtracking, which finds it "
+        "for gd, momentum and nesterov. Default: the optimizer's own.",
     ),
     step(
         "--schedule",
@@ -177,11 +233,20 @@ step_options = together(
         help="Cut gradient entries to plus or minus this.",
     ),
     hyper("--momentum", help="Of momentum and nesterov: share of velocity kept."),
-    hyper("--b1", help="Of adam and adamw: memory of the mean gradient."),
-    hyper("--b2", help="Of adam and adamw: memory of the mean square."),
-    hyper("--eps", help="Of adam, adamw, adagrad, rmsprop: keeps from dividing by 0."),
+    hyper(
+        "--b1",
+        help="Of adam, adamw, prodigy, momo, schedule_free: memory of the gradient.",
+    ),
+    hyper("--b2", help="Of adam, adamw, prodigy, schedule_free: memory of its square."),
+    hyper(
+        "--eps",
+        help="Of adam, adamw, adagrad, rmsprop, prodigy, schedule_free: keeps from "
+        "dividing by 0.",
+    ),
     hyper("--decay", help="Of rmsprop: memory of the mean square."),
     hyper("--weight-decay", help="Of adamw: pull of the params towards 0."),
+    hyper("--first-distance", help="Of dog, dowg, prodigy: first guess of the way."),
+    hyper("--lower-bound", help="Of momo: the value never falls below this."),
 )
 budget_options = together(
     stop(
@@ -196,21 +261,21 @@ budget_options = together(
         help="Exit with 3 when the run did not converge.",
     ),
 )
-output_options = together(
-    output(
-        "--seed",
-        type=Whole(),
-        metavar="INTEGER",
-        help="Of everything random. Default 0.",
-    ),
-    output("--save", metavar="DIR", help="Folder to keep the run in."),
-    output("--json", "as_json", is_flag=True, help="Print one JSON object instead."),
-    output(
-        "--progress/--no-progress",
-        default=None,
-        help="Show a progress bar. Default: when stderr is a terminal.",
-    ),
+_seed = output(
+    "--seed",
+    type=Whole(),
+    metavar="INTEGER",
+    help="Of everything random. Default 0.",
 )
+_json = output("--json", "as_json", is_flag=True, help="Print one JSON object instead.")
+_progress = output(
+    "--progress/--no-progress",
+    default=None,
+    help="Show a progress bar. Default: when stderr is a terminal.",
+)
+_save = output("--save", metavar="DIR", help="Folder to keep the run in.")
+output_options = together(_seed, _save, _json, _progress)
+search_output_options = together(_seed, _json, _progress)
 optimizers_option = listing(
     "--optimizers", help="List the optimizers with their formulas and rates."
 )

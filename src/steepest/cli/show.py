@@ -93,6 +93,14 @@ def say_scores(metrics: dict[str, dict[str, float]]) -> None:
         say("  " + "  ".join([f"{first:<{widths[0]}}", *aligned]))
 
 
+def say_table(rows: Sequence[Sequence[str]]) -> None:
+    """Rows of text under a first row of names; numbers stand right, the last left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for *cells, last in rows:
+        aligned = (f"{c:>{w}}" for c, w in zip(cells, widths[:-1], strict=True))
+        say("  " + "  ".join([*aligned, last]).rstrip())
+
+
 def score_label(name: str) -> str:
     """A metric as people write it.
 

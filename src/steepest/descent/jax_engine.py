@@ -13,7 +13,8 @@ import numpy as np
 
 from steepest.core import tree
 from steepest.descent import program
-from steepest.descent.program import Info, Plan
+from steepest.descent.program import Plan
+from steepest.descent.rows import Info
 from steepest.descent.sources import Stretch
 from steepest.problems.objectives import Objective, penalty
 from steepest.records.state import State
@@ -76,6 +77,24 @@ class JaxEngine:
             params = tree.cast(params, self.precision)
             return program.start(self.rule, params, stats, key)
 
+    def go_on(self, state: State, params: Any) -> State:
+        """The State one step later, at other params, with nothing but the best kept."""
+        fresh = self.start(params, state.stats, state.key)
+        watch, best = fresh.watch, state.watch
+        kept = {
+            name: getattr(best, name)
+            for name in (
+                "best_params",
+                "best_value",
+                "best_step",
+                "first_value",
+                "peak",
+            )
+        }
+        return fresh._replace(
+            step=state.step + 1, cursor=state.cursor, watch=watch._replace(**kept)
+        )
+
     def advance(
         self, state: State, stretch: Stretch, *, max_steps: int | None = None
     ) -> tuple[State, Rows, Stop | None]:
@@ -91,7 +110,8 @@ class JaxEngine:
             self.path,
             self.stochastic,
         )
-        state, recorded, ended = program.advance(
+        before = int(state.step)
+        state, recorded, code = program.advance(
             plan,
             state,
             self.numbers,
@@ -101,12 +121,13 @@ class JaxEngine:
             stretch.steps,
             stretch.per_epoch,
         )
-        recorded, (code, done) = jax.device_get((recorded, ended))
-        n = int(recorded.n)
+        recorded, code = jax.device_get((recorded, code))
+        n, stop = int(recorded.n), Stop.from_code(int(code))
+        done = int(state.step) - before + (stop is not None)
         columns = [recorded.step[:n], *recorded.numbers[:n].T]
         info = dict(zip(Info._fields, columns, strict=True))
         path = jax.tree.map(lambda leaf: leaf[:n], recorded.path)
-        return state, Rows(info, path, int(done)), Stop.from_code(int(code))
+        return state, Rows(info, path, done), stop
 
     def measure(self, params: Any, stats: Any, batches: Any) -> tuple[float, float]:
         """(value, gradient norm) of the whole objective at a point.

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from steepest.core import tree
-from steepest.records.state import Watch
+from steepest.records.state import Seen, Watch
 from steepest.records.stop import Limits, Stop
 
 RISES = 5
@@ -25,94 +25,155 @@ CALM = 2
 """Steps in a row that a flat value or a short step must be seen on: one alone may be a
 rule's first probe, or a leap to the same height across a valley."""
 STILL = 20
-"""Steps in a row within a few units of rounding that count as standing still."""
+"""Rows in a row within a few units of rounding that count as standing still."""
+BACK_OFFS = 4
+"""How often a run may go back to its best point, each time with a tenth of the step."""
+SHRINK = 0.1
 
 
 def first_watch(params: Any, dtype: Any) -> Watch:
     """What is remembered before the first evaluation."""
     inf, nan = jnp.full((), jnp.inf, dtype), jnp.full((), jnp.nan, dtype)
+    zero = jnp.zeros((), jnp.int32)
     return Watch(
         best_params=params,
         best_value=inf,
-        best_grad_norm=nan,
-        best_step=jnp.zeros((), jnp.int32),
+        best_step=zero,
         first_value=nan,
-        last_value=nan,
-        last_grad=jax.tree.map(jnp.zeros_like, params),
-        last_learning_rate=nan,
-        last_update_norm=nan,
+        last=Seen(nan, jax.tree.map(jnp.zeros_like, params)),
+        last_row=jax.tree.map(lambda leaf: jnp.full_like(leaf, jnp.nan), params),
         peak=nan,
-        rises=jnp.zeros((), jnp.int32),
-        still=jnp.zeros((), jnp.int32),
-        flats=jnp.zeros((), jnp.int32),
-        shorts=jnp.zeros((), jnp.int32),
+        rises=zero,
+        still=zero,
+        flats=zero,
+        shorts=zero,
+        scale=jnp.ones((), dtype),
         total=jnp.zeros((), dtype),
-        values=jnp.zeros((), jnp.int32),
+        values=zero,
     )
 
 
-def observe(watch: Watch, params: Any, value: Any, grad_norm: Any, step: Any) -> Watch:
-    """The Watch after an evaluation: the best point and the highest climb."""
-    finite = jnp.isfinite(value) & jnp.isfinite(grad_norm)
-    better = finite & (value < watch.best_value)
-    first = jnp.where(step == 0, value, watch.first_value)
-    best = jnp.where(better, value, watch.best_value)
-    top = jnp.where(step == 0, value, watch.peak)
-    noise = 1e-6 * (1 + jnp.abs(first))
-    rose = (step > 0) & (value - best > 2 * (top - best) + noise)
+def length(slope: Any, params: Any) -> Any:
+    """The norm of a gradient; nan where the params it belongs to are not finite.
+
+    A function may be finite where its params are not, such as tanh at infinity.
+    """
+    both = zip(jax.tree.leaves(slope), jax.tree.leaves(params), strict=True)
+    return jnp.sqrt(sum(jnp.sum(g * g + 0 * p) for g, p in both))
+
+
+def observe(watch: Watch, params: Any, value: Any, step: Any, *, sound: Any) -> Watch:
+    """The Watch after an evaluation: the best point so far."""
+    better = jax.lax.optimization_barrier(sound & (value < watch.best_value))
     return watch._replace(
         best_params=tree.select(better, params, watch.best_params),
-        best_value=best,
-        best_grad_norm=jnp.where(better, grad_norm, watch.best_grad_norm),
+        best_value=jnp.where(better, value, watch.best_value),
         best_step=jnp.where(better, step, watch.best_step),
-        first_value=first,
-        peak=jnp.where(rose & finite, value, top),
-        rises=watch.rises + rose,
     )
 
 
-def judge(watch: Watch, limits: Limits, here: Any) -> tuple[jax.Array, Watch]:
-    """The code of the first test that holds (0: go on), and the Watch with its counts.
+def judge(
+    watch: Watch, limits: Limits, value: Any, slope: Any, step: Any
+) -> tuple[jax.Array, Watch]:
+    """The code of the first limit that is met (0: go on), and the Watch.
 
-    Accidents are asked first, tolerances next, budgets last.
+    Asked at every step: tolerances first, budgets last. A limit that is None is not
+    asked at all.
+
+    Args:
+        watch: after `observe`, its `last` still the evaluation before.
+        limits: the tolerances.
+        value: the objective at the point.
+        slope: the norm of its gradient, with bounds of the projected one.
+        step: updates made before.
     """
-    value, grad_norm, step = here.value, here.grad_norm, here.step
-    change = jnp.abs(watch.last_value - value)
-    start = jnp.abs(watch.first_value)
+    tests = []
+    if limits.target is not None:
+        tests.append((Stop.TARGET, value <= limits.target))
+    if limits.gtol is not None:
+        tests.append((Stop.GRADIENT_SMALL, slope <= limits.gtol))
+    if limits.ftol is not None:
+        change = jnp.abs(watch.last.value - value)
+        flat = (step > 0) & (change <= limits.ftol * jnp.maximum(1, jnp.abs(value)))
+        watch = watch._replace(flats=jnp.where(flat, watch.flats + 1, 0))
+        tests.append((Stop.VALUE_FLAT, watch.flats >= CALM))
+    if limits.xtol is not None:
+        tests.append((Stop.STEP_SMALL, watch.shorts >= CALM))
+    if limits.patience is not None:
+        tests.append((Stop.PATIENCE, step - watch.best_step >= limits.patience))
+    tests.append((Stop.MAX_STEPS, step >= limits.max_steps))
+    return _first(tests), watch
+
+
+def moved_by(watch: Watch, limits: Limits, params: Any, moved: Any) -> Watch:
+    """The Watch after a step from params to moved."""
+    if limits.xtol is None:
+        return watch
+    stride = tree.norm(jax.tree.map(jnp.subtract, moved, params))
+    short = stride <= limits.xtol * jnp.maximum(1, tree.norm(params))
+    return watch._replace(shorts=jnp.where(short, watch.shorts + 1, 0))
+
+
+def look_back(watch: Watch, at: Any, step: Any, *, due: Any) -> Watch:
+    """The Watch after a row: the highest climb, and how long nothing has moved."""
+    value, begins = watch.last.value, step == 0
+    first = jnp.where(begins, value, watch.first_value)
+    top = jnp.where(begins, value, watch.peak)
+    best = watch.best_value
+    rose = jnp.isfinite(value) & (step > 0)
+    rose &= value - best > 2 * (top - best) + 1e-6 * (1 + jnp.abs(first))
+    rests = stands_still(watch.last_row, at)
+    seen = watch._replace(
+        first_value=first,
+        peak=jnp.where(rose, value, top),
+        rises=watch.rises + rose,
+        still=jnp.where(rests, watch.still + 1, 0),
+        last_row=at,
+    )
+    return tree.select(due, seen, watch)
+
+
+def oversee(watch: Watch, at: Any, *, searches: bool) -> jax.Array:
+    """The code of what shows in the long run: divergence, or the end of precision.
+
+    Asked on rows, after `look_back`.
+
+    Args:
+        watch: what has been seen.
+        at: the point of the row.
+        searches: whether the rule takes bad steps back by itself: then the height of
+            its trials proves nothing.
+    """
+    value, start = watch.last.value, jnp.abs(watch.first_value)
     height = jnp.maximum(start, watch.first_value - watch.best_value) + 1e-6
     climbed = value - watch.best_value > CLIMB * height
-    moved = step > 0
-    flat = moved & (change <= limits.ftol * jnp.maximum(1, jnp.abs(value)))
-    longest = limits.xtol * jnp.maximum(1, here.param_norm)
-    short = moved & (watch.last_update_norm <= longest)
-    watch = watch._replace(
-        flats=jnp.where(flat, watch.flats + 1, 0),
-        shorts=jnp.where(short, watch.shorts + 1, 0),
-    )
-    tests = (
-        (Stop.NONFINITE, ~(jnp.isfinite(value) & jnp.isfinite(grad_norm))),
-        (Stop.DIVERGED, (watch.rises >= RISES) & climbed),
-        (Stop.DIVERGED, (value < -BOTTOMLESS * (1 + start)) & (here.param_norm > FAR)),
-        (Stop.TARGET, value <= limits.target),
-        (Stop.GRADIENT_SMALL, grad_norm <= limits.gtol),
-        (Stop.VALUE_FLAT, watch.flats >= CALM),
-        (Stop.STEP_SMALL, watch.shorts >= CALM),
+    sinks = value < -BOTTOMLESS * (1 + start)
+    tests = [
+        (Stop.DIVERGED, sinks & (tree.norm(at) > FAR)),
         (Stop.PRECISION, watch.still >= STILL),
-        (Stop.PATIENCE, step - watch.best_step >= limits.patience),
-        (Stop.MAX_STEPS, step >= limits.max_steps),
-    )
+    ]
+    if not searches:
+        tests.insert(0, (Stop.DIVERGED, (watch.rises >= RISES) & climbed))
+    return _first(tests)
+
+
+def stands_still(before: Any, now: Any) -> jax.Array:
+    """Whether no parameter differs by more than a few units of its rounding.
+
+    >>> bool(stands_still(jnp.ones(2), jnp.ones(2)))
+    True
+    """
+
+    def leaf(old: Any, new: Any) -> Any:
+        unit = 4 * jnp.finfo(new.dtype).eps
+        return jnp.all(jnp.abs(new - old) <= unit * jnp.abs(new))
+
+    return jnp.all(jnp.stack(jax.tree.leaves(jax.tree.map(leaf, before, now))))
+
+
+def _first(tests: list[tuple[Stop, Any]]) -> jax.Array:
+    """The code of the first test that holds, 0 where none does."""
     code = jnp.zeros((), jnp.int32)
     for stop, holds in reversed(tests):
         code = jnp.where(holds, jnp.int32(stop.code), code)
-    return code, watch
-
-
-def stands_still(updates: Any, params: Any) -> jax.Array:
-    """Whether no parameter moves by more than a few units of its rounding."""
-
-    def leaf(update: Any, param: Any) -> Any:
-        unit = 4 * jnp.finfo(param.dtype).eps
-        return jnp.all(jnp.abs(update) <= unit * jnp.abs(param))
-
-    parts = jax.tree.leaves(jax.tree.map(leaf, updates, params))
-    return jnp.all(jnp.stack(parts))
+    return code

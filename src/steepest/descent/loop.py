@@ -14,10 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from steepest.descent.jax_engine import JaxEngine
+from steepest.descent.jax_engine import JaxEngine, Rows
 from steepest.descent.log import Log
 from steepest.descent.pace import Pace
-from steepest.descent.program import EVERY_STEP
+from steepest.descent.rows import EVERY_STEP
 from steepest.descent.signals import listening
 from steepest.descent.sources import ENDLESS, Source, Stretch
 from steepest.records.row import Row
@@ -25,6 +25,8 @@ from steepest.records.state import Cursor, State
 from steepest.records.stop import Stop, Stopping
 from steepest.records.trace import Trace
 
+ESCAPES = 10
+"""How many saddles a run may leave."""
 CLIMB = 1e3
 """Divergence on a table: an epoch's loss this many times the loss at the start."""
 
@@ -105,6 +107,7 @@ def descend(
     *,
     judge: Judge | None = None,
     watchers: Sequence[Watcher] = (),
+    escape: Callable[[Any], Any] | None = None,
 ) -> Ended:
     """Run until something says stop.
 
@@ -115,6 +118,7 @@ def descend(
         stopping: budgets and tolerances.
         judge: measures the model of a table; None for a function.
         watchers: opened, told after each stretch, closed at the end.
+        escape: params where a tolerance holds -> better ones to go on from, or None.
 
     Returns:
         The returned point (best seen; a table: best on validation), the last state,
@@ -126,7 +130,7 @@ def descend(
             stack.callback(watcher.close)
         stack.enter_context(engine.scope())
         interrupted = stack.enter_context(listening())
-        descent = _Descent(engine, source, state, stopping, judge)
+        descent = Descent(engine, source, state, stopping, judge, escape)
         while descent.stop is None:
             event = descent.stretch(interrupted=interrupted)
             for watcher in watchers:
@@ -134,8 +138,8 @@ def descend(
         return descent.end()
 
 
-class _Descent:
-    """The moving parts of one run."""
+class Descent:
+    """The moving parts of one run, for `descend` and for runs side by side."""
 
     def __init__(
         self,
@@ -144,9 +148,11 @@ class _Descent:
         state: State,
         stopping: Stopping,
         judge: Judge | None,
+        escape: Callable[[Any], Any] | None,
     ) -> None:
         self.engine, self.source, self.stopping = engine, source, stopping
         self.state, self.judge = state, judge
+        self.escape, self.escapes = escape, 0
         self.stop: Stop | None = None
         self.sign = engine.objective.sign
         self.log, self.pace = Log(source, self.sign), Pace()
@@ -156,9 +162,12 @@ class _Descent:
         self.looks = judge is not None and (source.stochastic or judge.validates)
         if self.looks:
             self._look()
+        if self.last_step == 0:
+            self.stop = self._budget(interrupted=False)
 
     @property
     def seconds(self) -> float:
+        """Since the run began."""
         return time.perf_counter() - self.began
 
     def stretch(self, *, interrupted: Callable[[], bool]) -> Event:
@@ -172,14 +181,26 @@ class _Descent:
         recorded = self.log.add(rows, since=since, until=until)
         if stop is None and moved and self._look_is_due():
             stop = self._look()
+        if stop is not None and (stop.converged or stop is Stop.PRECISION):
+            stop = self._leave(stop)
         self.stop = stop or self._budget(interrupted=interrupted())
         return Event(self.state, recorded, rows.path, self.log, until, self.stop)
+
+    def _leave(self, stop: Stop) -> Stop | None:
+        """Go on from elsewhere where there is a way out: the jump is a step, too."""
+        if self.escape is None or self.escapes == ESCAPES or stop is Stop.TARGET:
+            return stop
+        params = self.escape(self.state.params)
+        if params is None:
+            return stop
+        self.escapes += 1
+        self.state = self.engine.go_on(self.state, params)
+        return None
 
     def _next_work(self, elapsed: float) -> Stretch:
         steps = self.pace.within(self.stopping, elapsed, self.per_step)
         step, source = int(self.state.step), self.source
-        if self.judge is not None:
-            steps = min(steps, self.last_step - step)
+        steps = min(steps, self.last_step - step)
         if self.looks and not source.stochastic:  # an epoch is a step: look in time
             epochs = step // source.per_epoch
             steps = min(steps, _next_look(epochs) * source.per_epoch - step)
@@ -199,14 +220,14 @@ class _Descent:
         most = self.stopping.max_seconds
         if most is not None and self.seconds >= most:
             return Stop.MAX_SECONDS
-        if self.judge is None or int(self.state.step) < self.last_step:
+        if int(self.state.step) < self.last_step:
             return None
         steps = self.stopping.max_steps
         return Stop.MAX_STEPS if self.last_step == steps else Stop.MAX_EPOCHS
 
     @property
     def last_step(self) -> int:
-        """The step at which the budgets of a table end it."""
+        """The step at which the budgets of steps and epochs end the run."""
         steps, epochs = self.stopping.max_steps, self.stopping.max_epochs
         most = [] if epochs is None else [epochs * self.source.per_epoch]
         return min([*most, ENDLESS if steps is None else steps])
@@ -279,12 +300,19 @@ class _Descent:
 
     def _judge_last(self, stop: Stop) -> Stop:
         """Evaluate where a budget of the loop cut the run; a tolerance may hold."""
-        since, step = self.seconds, int(self.state.step)
-        epoch, batch = divmod(step, self.source.per_epoch)
-        work = self.source.stretch(epoch, batch, 1)
-        self.state, rows, found = self.engine.advance(self.state, work, max_steps=step)
+        since = self.seconds
+        state, rows, found = self._evaluate(self.state)
+        # the optimizer has not moved on: a longer run goes on as if it never stopped
+        self.state = state._replace(opt_state=self.state.opt_state)
         self.log.add(rows, since=since, until=self.seconds)
         return stop if found is None or found is Stop.MAX_STEPS else found
+
+    def _evaluate(self, state: State) -> tuple[State, Rows, Stop | None]:
+        """The row of one point, and whether a tolerance holds there."""
+        step = int(state.step)
+        epoch, batch = divmod(step, self.source.per_epoch)
+        work = self.source.stretch(epoch, batch, 1)
+        return self.engine.advance(state, work, max_steps=step)
 
     def _choose(self, stop: Stop) -> tuple[Any, Any, int]:
         """(params, stats, step) to return: the best seen, fairly judged."""
@@ -299,7 +327,7 @@ class _Descent:
         rests = stop.converged or stop is Stop.PRECISION
         scale = max(abs(float(watch.first_value)), abs(float(watch.best_value)))
         noise = 8 * float(jnp.finfo(watch.best_value.dtype).eps) * scale
-        if rests and watch.last_value <= watch.best_value + noise:
+        if rests and watch.last.value <= watch.best_value + noise:
             return last
         return watch.best_params, state.stats, int(watch.best_step)
 
@@ -307,8 +335,9 @@ class _Descent:
         """(value, gradient norm) at the point to return."""
         if self.judge is not None:
             return self.judge.end(params, stats)
-        watch = self.state.watch
-        return self.sign * float(watch.best_value), float(watch.best_grad_norm)
+        found = self._evaluate(self.state._replace(params=params))[1]
+        last = {name: column[-1] for name, column in found.info.items()}
+        return self.sign * float(last["value"]), float(last["grad_norm"])
 
     def _closing(self, value: float, grad_norm: float, params: Any) -> dict[str, Any]:
         step = int(self.state.step)

@@ -2,8 +2,8 @@
 
 Each step evaluates at x_k, judges x_k, and only then moves. So the point that a test
 spoke of is the point that is kept, and n steps cost n + 1 evaluations. The outer loop
-writes a row; the inner loop makes the steps between two rows, with no buffer in it,
-which is what lets XLA fuse it into one kernel.
+writes a row; the inner loop makes the steps between two rows with no buffer in it and
+no number that only a row needs, which is what lets XLA make one small kernel of it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import jax.numpy as jnp
 
 from steepest.core import tree
 from steepest.descent import judging
+from steepest.descent import rows as rows_of
+from steepest.descent.rows import Recorded
+from steepest.problems.bounds import clip, free_slope
 from steepest.problems.objectives import Objective
-from steepest.records.state import Cursor, State, Watch
+from steepest.records.state import Cursor, Seen, State, Watch
 from steepest.records.stop import Limits, Stop
 from steepest.steps.rule import Rule
-
-EVERY_STEP = 1000
-"""Rows are recorded at every step up to this one; later at a growing stride."""
 
 
 class Plan(NamedTuple):
@@ -32,36 +32,19 @@ class Plan(NamedTuple):
     objective: Objective
     rule: Rule
     capacity: int
-    """Rows that one call may record."""
+    """Rows that one call may record; with 0 it records none and is not cut short."""
     path: bool
     """Whether the params of each row are recorded too."""
     stochastic: bool
     """Whether the batches differ: then no single value can be judged."""
 
+    @property
+    def backs_off(self) -> bool:
+        """Whether an accident sends the run back to its best point.
 
-class Info(NamedTuple):
-    """What one evaluation and the step after it tell."""
-
-    step: Any
-    value: Any
-    grad_norm: Any
-    update_norm: Any
-    param_norm: Any
-    learning_rate: Any
-    step_quality: Any
-    cosine: Any
-    finite: Any
-
-
-class Recorded(NamedTuple):
-    """Rows as the program leaves them: the first `n` entries count."""
-
-    n: Any
-    step: Any
-    """(capacity,) int32"""
-    numbers: Any
-    """(capacity, fields of Info but the step): one array is one kernel, not many"""
-    path: Any
+        A rule that searches takes its own steps back, and a batch has no best point.
+        """
+        return not (self.stochastic or self.rule.searches)
 
 
 class Inner(NamedTuple):
@@ -69,25 +52,16 @@ class Inner(NamedTuple):
 
     state: State
     code: Any
-    done: Any
-    info: Info
-    at: Any
-    due: Any
-    fresh: Any
+    """() int32: 0 to go on, BACK to go back, else the code of the Stop that holds."""
 
 
-def stride_at(step: Any) -> Any:
-    """Steps between rows: 1 up to EVERY_STEP, then a power of two near step / 128.
-
-    It depends on the step alone, so rows do not depend on how a run is cut up.
-    """
-    power = 31 - jax.lax.clz(jnp.maximum(step >> 7, 1))
-    return jnp.where(step < EVERY_STEP, 1, jnp.int32(1) << power)
+BACK = -1
+"""Code of an accident that the run can come back from."""
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def start(rule: Rule, params: Any, stats: Any, key: Any) -> State:
     """The State before the first step."""
-    params = jax.tree.map(jnp.asarray, params)
     dtype = jnp.result_type(*jax.tree.leaves(params))
     zero = jnp.zeros((), jnp.int32)
     return State(
@@ -116,48 +90,64 @@ def advance(
     first: Any,
     steps: Any,
     per_epoch: Any,
-) -> tuple[State, Recorded, tuple[Any, Any]]:
+) -> tuple[State, Recorded, Any]:
     """Make up to `steps` steps, recording the rows that fall due.
 
     Args:
         plan: the static part.
         state: where to go on from.
         numbers: the rule's and the objective's numbers, all traced.
-        limits: the tolerances, all traced.
+        limits: the tolerances, traced where they are not None.
         batches: None, or a tree of arrays with a leading axis of batches.
         first: index of the batch that the first step uses.
         steps: evaluations at most.
         per_epoch: steps that make an epoch, for schedules that count epochs.
 
     Returns:
-        The new state, the rows, and (code of the Stop or 0, evaluations made).
+        The new state, the rows, and the code of the Stop or 0.
     """
-    one = functools.partial(_step, plan, numbers, limits, per_epoch)
+    begin, last = state.step, state.step + steps
 
-    def inner(carry: Inner) -> Inner:
-        batch = _take(batches, first + carry.done)
-        return one(carry, batch)
+    def step(now: Inner) -> Inner:
+        batch = _take(batches, first + now.state.step - begin)
+        return one_step(plan, numbers, limits, per_epoch, now, batch)
 
-    def outer(carry: tuple[Inner, Recorded]) -> tuple[Inner, Recorded]:
-        now, rows = carry
-        now = now._replace(fresh=jnp.ones((), bool))
-        now = jax.lax.while_loop(until_row, inner, now)
-        return now, _write(rows, now)
+    def on(now: Inner) -> Any:
+        return (now.code == 0) & (now.state.step < last)
 
-    def until_row(now: Inner) -> Any:
-        # `fresh` rather than a first step out of the loop: the step is traced once
-        return (now.code == 0) & (now.fresh | ~now.due) & (now.done < steps)
+    def outer(carry: tuple[Inner, Any, Recorded]) -> tuple[Inner, Any, Recorded]:
+        then, due, rows = carry
+        then = _restart(plan, then, due=due)
+        # up to the step of the next row, then that step alone: so both of its ends
+        # are known here, and the inner loop need not carry them
+        row_at = rows_of.due_from(then.state.step)
+        glides = then.state.step < row_at
+        until = jnp.minimum(jnp.where(glides, row_at, row_at + 1), last)
+        now = jax.lax.while_loop(
+            lambda now: (now.code == 0) & (now.state.step < until), step, then
+        )
+        due = (now.code != 0) | ~glides
+        at = tree.select(now.code == 0, then.state.params, now.state.params)
+        now = oversee(plan, now, at, due=due)
+        if plan.capacity:
+            row = _row(plan, numbers, per_epoch, then.state, now, at)
+            rows = rows_of.write(rows, row, at if plan.path else (), due=due)
+        return come_back(plan, now), due, rows
 
-    def more(carry: tuple[Inner, Recorded]) -> Any:
-        now, rows = carry
-        return (now.code == 0) & (now.done < steps) & (rows.n < plan.capacity)
+    def more(carry: tuple[Inner, Any, Recorded]) -> Any:
+        now, _, rows = carry
+        return on(now) & (rows.n < plan.capacity) if plan.capacity else on(now)
 
-    now = _first_carry(plan, state)
-    now, rows = jax.lax.while_loop(more, outer, (now, _room(plan, now)))
-    return now.state, rows, (now.code, now.done)
+    path = state.params if plan.path else ()
+    rows = rows_of.room(plan.capacity, path, state.watch.best_value.dtype)
+    # A stretch may begin between two rows: then the mean goes on where it stood.
+    due = rows_of.due_from(begin - 1) == begin - 1
+    carry = Inner(state, jnp.zeros((), jnp.int32)), due, rows
+    now, _, rows = jax.lax.while_loop(more, outer, carry)
+    return now.state, rows, now.code
 
 
-def _step(
+def one_step(
     plan: Plan,
     numbers: dict[str, Any],
     limits: Limits,
@@ -166,110 +156,145 @@ def _step(
     batch: Any,
 ) -> Inner:
     """Evaluate, judge, move. The only place where parameters move."""
-    state = carry.state
-    here, stats, grad, value_fn = _evaluate(plan, state, batch, numbers["objective"])
-    code, watch = _judge(plan, state.watch, limits, state.params, here)
-    rate = plan.rule.rate(numbers, state.step, state.step // per_epoch)
-    updates, opt_state, rate = plan.rule.update(
+    state, rule, bounds = carry.state, plan.rule, numbers.get("bounds")
+    params, watch = state.params, state.watch
+    value, stats, grad, value_fn = _evaluate(plan, state, batch, numbers["objective"])
+    slope = judging.length(free_slope(grad, params, bounds), params)
+    sound = jnp.isfinite(value) & jnp.isfinite(slope)
+    code = jnp.zeros((), jnp.int32)
+    if plan.stochastic:  # the value of one batch proves nothing but an overflow
+        watch = watch._replace(total=watch.total + value, values=watch.values + 1)
+    else:
+        watch = judging.observe(watch, params, value, state.step, sound=sound)
+        code, watch = judging.judge(watch, limits, value, slope, state.step)
+    code = _accident(plan, watch, code, state.step, sound=sound)
+    updates, opt_state, _ = rule.update(
         grad,
         state.opt_state,
-        state.params,
+        params,
         numbers=numbers,
-        rate=rate,
-        value=here.value,
+        rate=rule.rate(numbers, state.step, state.step // per_epoch),
+        value=value,
         value_fn=value_fn,
+        key=jax.random.fold_in(state.key, state.step),
     )
-    moved = jax.tree.map(lambda p, u: (p + u).astype(p.dtype), state.params, updates)
-    finite = tree.all_finite(moved)
-    code = jnp.where((code == 0) & ~finite, jnp.int32(Stop.NONFINITE.code), code)
-    go = code == 0
-    info = here._replace(
-        update_norm=jnp.where(go, tree.norm(updates), jnp.nan),
-        learning_rate=jnp.where(go, rate, jnp.nan).astype(here.value.dtype),
-        step_quality=_quality(plan, watch, here.value),
-        cosine=_cosine(watch.last_grad, grad, here.grad_norm),
-        finite=finite & here.finite,
+    moved = jax.tree.map(
+        lambda p, u: (p + watch.scale * u).astype(p.dtype), params, updates
     )
-    watch, info = _remember(plan, watch, info, grad, carry)
-    watch = watch._replace(
-        still=jnp.where(judging.stands_still(updates, moved), watch.still + 1, 0)
-    )
+    moved = clip(moved, bounds)
+    watch = judging.moved_by(watch, limits, params, moved)
     new = State(
-        params=tree.select(go, moved, state.params),
-        opt_state=tree.select(go, opt_state, state.opt_state),
-        stats=tree.select(go, stats, state.stats),
-        step=state.step + go,
+        params=tree.select(code == 0, moved, params),
+        opt_state=opt_state,
+        stats=stats,
+        step=state.step + (code == 0),
         key=state.key,
         cursor=state.cursor,  # the loop's: it knows the source
-        watch=watch,
+        watch=watch._replace(last=Seen(value, grad)),
     )
-    due = (state.step % stride_at(state.step) == 0) | ~go
-    at = state.params if plan.path else ()
-    return Inner(new, code, carry.done + 1, info, at, due, jnp.zeros((), bool))
+    return Inner(new, code)
 
 
 def _evaluate(
     plan: Plan, state: State, batch: Any, numbers: dict[str, Any]
-) -> tuple[Info, Any, Any, Callable[[Any], Any]]:
-    """Value and gradient at the point, and what they tell at once."""
+) -> tuple[Any, Any, Any, Callable[[Any], Any]]:
+    """(value, new stats, gradient, value as a function) at the point."""
 
     def objective(params: Any) -> tuple[Any, Any]:
         return plan.objective(params, state.stats, batch, numbers)
 
     (value, stats), grad = jax.value_and_grad(objective, has_aux=True)(state.params)
-    dtype = state.watch.best_value.dtype
-    value = jnp.asarray(value, dtype)
-    info = _no_info(dtype)._replace(
-        step=state.step,
-        value=value,
-        grad_norm=tree.norm(grad).astype(dtype),
-        param_norm=tree.norm(state.params).astype(dtype),
-        finite=jnp.isfinite(value),
-    )
-    return info, stats, grad, lambda params: objective(params)[0]
+    value = jnp.asarray(value, state.watch.best_value.dtype)
+    return value, stats, grad, lambda params: objective(params)[0]
 
 
-def _judge(
-    plan: Plan, watch: Watch, limits: Limits, params: Any, here: Info
-) -> tuple[Any, Watch]:
-    """The code of the Stop that holds here, and the Watch after this evaluation."""
-    finite = jnp.isfinite(here.value) & jnp.isfinite(here.grad_norm)
-    if plan.stochastic:  # the value of one batch proves nothing but an overflow
-        return jnp.where(finite, 0, jnp.int32(Stop.NONFINITE.code)), watch
-    watch = judging.observe(watch, params, here.value, here.grad_norm, here.step)
-    return judging.judge(watch, limits, here)
+def _accident(plan: Plan, watch: Watch, code: Any, step: Any, *, sound: Any) -> Any:
+    """The code, where a number may not be finite."""
+    lost = jnp.int32(Stop.NONFINITE.code)
+    if plan.backs_off:
+        few = watch.scale > 1.5 * judging.SHRINK**judging.BACK_OFFS
+        lost = jnp.where(few & (step > 0), BACK, lost)
+    elif not plan.stochastic:  # a rule that searches: only a start can be lost
+        sound |= step > 0
+    return jnp.where(sound, code, lost)
 
 
-def _remember(
-    plan: Plan, watch: Watch, info: Info, grad: Any, carry: Inner
-) -> tuple[Watch, Info]:
-    """Keep what the next step compares with; on batches, report the running mean."""
-    watch = watch._replace(
-        last_value=info.value,
-        last_grad=grad,
-        last_learning_rate=info.learning_rate,
-        last_update_norm=info.update_norm,
-    )
-    if not plan.stochastic:
-        return watch, info
-    values = jnp.where(carry.due, 0, watch.values) + 1
-    total = jnp.where(carry.due, 0, watch.total) + info.value
-    watch = watch._replace(total=total, values=values)
-    return watch, info._replace(value=total / values)
-
-
-def _quality(plan: Plan, watch: Watch, value: Any) -> Any:
-    """(f before - f here) / (rate |g before|^2); unknown where batches differ."""
+def oversee(plan: Plan, now: Inner, at: Any, *, due: Any) -> Inner:
+    """The tests that are asked on rows; where one holds the last move is taken back."""
     if plan.stochastic:
-        return jnp.full_like(value, jnp.nan)
-    promised = watch.last_learning_rate * tree.dot(watch.last_grad, watch.last_grad)
-    kept = (watch.last_value - value) / promised
-    return jnp.where(jnp.isfinite(kept), kept, jnp.nan)
+        return now
+    state = now.state
+    here = state.step - (now.code == 0)
+    watch = judging.look_back(state.watch, at, here, due=due)
+    code = judging.oversee(watch, at, searches=plan.rule.searches)
+    (stops,) = tree.held(due & (now.code == 0) & (code > 0))
+    params = tree.select(stops, at, state.params)
+    state = state._replace(params=params, step=state.step - stops, watch=watch)
+    return Inner(state, jnp.where(stops, code, now.code))
 
 
-def _cosine(last_grad: Any, grad: Any, grad_norm: Any) -> Any:
-    lengths = tree.norm(last_grad) * grad_norm
-    return jnp.where(lengths > 0, tree.dot(last_grad, grad) / lengths, jnp.nan)
+def come_back(plan: Plan, now: Inner) -> Inner:
+    """After an accident: to the best point, nothing remembered, a tenth of the step."""
+    if not plan.backs_off:
+        return now
+    state, watch, back = now.state, now.state.watch, now.code == BACK
+    fresh = plan.rule.init(watch.best_params)
+    scale = jnp.where(back, judging.SHRINK * watch.scale, watch.scale)
+    state = state._replace(
+        params=tree.select(back, watch.best_params, state.params),
+        opt_state=tree.select(back, fresh, state.opt_state),
+        step=state.step + back,
+        watch=watch._replace(scale=scale),
+    )
+    return Inner(state, jnp.maximum(now.code, 0))
+
+
+def _row(
+    plan: Plan,
+    numbers: dict[str, Any],
+    per_epoch: Any,
+    then: State,
+    now: Inner,
+    at: Any,
+) -> rows_of.Info:
+    """What the row of the newest step tells.
+
+    `then` is the State before it; where a stop came between two rows, one of earlier
+    steps: then what compares two steps is unknown.
+    """
+    state, went = now.state, now.code == 0
+    here = state.step - went
+    known = then.step == here
+    last, before, value = state.watch.last, then.watch.last, state.watch.last.value
+    if plan.stochastic:  # the values of two batches say nothing about a step
+        value = state.watch.total / state.watch.values
+        before = before._replace(value=jnp.full_like(value, jnp.nan))
+
+    def rate(step: Any, opt_state: Any) -> Any:
+        shown = plan.rule.rate_shown(numbers, step, step // per_epoch, opt_state)
+        return shown * then.watch.scale
+
+    return rows_of.inform(
+        here,
+        rows_of.Step(before, rate(here - 1, then.opt_state)),
+        rows_of.Step(last, rate(here, state.opt_state)),
+        at,
+        state.params,
+        value=value,
+        slope=free_slope(last.grad, at, numbers.get("bounds")),
+        went=went,
+        known=known,
+    )
+
+
+def _restart(plan: Plan, now: Inner, *, due: Any) -> Inner:
+    """Ready for the steps up to the next row; after a row the mean begins anew."""
+    if not plan.stochastic:
+        return now
+    watch = now.state.watch
+    total, values = jnp.where(due, 0, watch.total), jnp.where(due, 0, watch.values)
+    watch = watch._replace(total=total, values=values)
+    return now._replace(state=now.state._replace(watch=watch))
 
 
 def _take(batches: Any, index: Any) -> Any:
@@ -280,44 +305,3 @@ def _take(batches: Any, index: Any) -> Any:
         return jax.lax.dynamic_index_in_dim(array, at, keepdims=False)
 
     return jax.tree.map(pick, batches)
-
-
-def _no_info(dtype: Any) -> Info:
-    nan = jnp.full((), jnp.nan, dtype)
-    step, true = jnp.zeros((), jnp.int32), jnp.ones((), bool)
-    return Info(step, nan, nan, nan, nan, nan, nan, nan, true)
-
-
-def _first_carry(plan: Plan, state: State) -> Inner:
-    zero = jnp.zeros((), jnp.int32)
-    # A stretch may begin between two rows: then the mean goes on where it stood.
-    before = jnp.maximum(state.step - 1, 0)
-    due = (before % stride_at(before) == 0) | (state.step == 0)
-    info = _no_info(state.watch.best_value.dtype)
-    at = state.params if plan.path else ()
-    return Inner(state, zero, zero, info, at, due, jnp.ones((), bool))
-
-
-def _room(plan: Plan, carry: Inner) -> Recorded:
-    def room(leaf: Any) -> Any:
-        return jnp.zeros((plan.capacity, *jnp.shape(leaf)), jnp.result_type(leaf))
-
-    step, numbers, path = jax.tree.map(room, (*_split(carry.info), carry.at))
-    return Recorded(jnp.zeros((), jnp.int32), step, numbers, path)
-
-
-def _write(rows: Recorded, now: Inner) -> Recorded:
-    """Put the row where it belongs; one that is not due is overwritten by the next."""
-
-    def put(room: Any, leaf: Any) -> Any:
-        return jax.lax.dynamic_update_index_in_dim(room, leaf, rows.n, 0)
-
-    rooms = (rows.step, rows.numbers, rows.path)
-    step, numbers, path = jax.tree.map(put, rooms, (*_split(now.info), now.at))
-    return Recorded(rows.n + now.due, step, numbers, path)
-
-
-def _split(info: Info) -> tuple[Any, Any]:
-    """An Info as its step and a vector of its other fields."""
-    dtype = info.value.dtype
-    return info.step, jnp.stack([jnp.asarray(x, dtype) for x in info[1:]])

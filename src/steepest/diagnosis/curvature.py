@@ -12,6 +12,9 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from steepest.core import tree
+from steepest.diagnosis.active import Hold, extremes
+from steepest.diagnosis.differences import differenced_hessian, rounding_of
+from steepest.problems.foreign import Foreign
 
 MOST_PARAMS = 200
 """Up to here the dense Hessian is cheap; beyond it nothing is claimed."""
@@ -23,6 +26,9 @@ class Curvature(NamedTuple):
     smallest: float
     largest: float
     noise: float
+    wall: int = 0
+    """Where bounds hold a coordinate: 1 if the value rises from there inwards, -1 if it
+    falls. The eigenvalues are then those of the coordinates that may move."""
 
     @property
     def kind(self) -> Literal["minimum", "maximum", "saddle", "plateau"]:
@@ -31,7 +37,8 @@ class Curvature(NamedTuple):
         >>> Curvature(smallest=1.0, largest=4.0, noise=1e-12).kind
         'minimum'
         """
-        up, down = self.largest > self.noise, self.smallest < -self.noise
+        up = self.largest > self.noise or self.wall > 0
+        down = self.smallest < -self.noise or self.wall < 0
         if up and down:
             return "saddle"
         if up:
@@ -43,7 +50,7 @@ def measure_curvature(fn: Callable[[Any], Any], params: Any) -> Curvature | None
     """Extreme eigenvalues of the Hessian of `fn` at `params`.
 
     Args:
-        fn: params -> scalar, differentiable twice by jax.
+        fn: params -> scalar, differentiable twice by jax, or a Foreign.
         params: the point, a tree of arrays.
 
     Returns:
@@ -54,45 +61,83 @@ def measure_curvature(fn: Callable[[Any], Any], params: Any) -> Curvature | None
     >>> measure_curvature(lambda p: p[0]**2 - p[1]**2, jnp.zeros(2)).kind
     'saddle'
     """
-    hessian = hessian_of(fn, params)
-    return None if hessian is None else curvature_of(hessian, params)
+    found = hessian_of(fn, params)
+    return None if found is None else curvature_of(*found)
 
 
-def hessian_of(fn: Callable[[Any], Any], params: Any) -> np.ndarray | None:
-    """The symmetric (n, n) Hessian, None where it is unknown.
+def hessian_of(
+    fn: Callable[[Any], Any],
+    params: Any,
+    hold: Hold | None = None,
+    *,
+    dense: Any = None,
+) -> tuple[np.ndarray, float] | None:
+    """The symmetric (n, n) Hessian and its noise, None where it is unknown.
 
     Args:
-        fn: params -> scalar.
+        fn: params -> scalar. A Foreign is differenced, see `differenced_hessian`.
         params: the point, a tree of n numbers.
+        hold: with bounds, what they hold: the Hessian is of the m free coordinates.
+        dense: the (n, n) second derivatives, where they are known already.
 
-    >>> hessian_of(lambda x: x**2, 1.0)
+    Returns:
+        The Hessian, and the size below which its eigenvalues say nothing.
+
+    >>> hessian_of(lambda x: x**2, 1.0)[0]
     array([[2.]])
     """
+    if hold is not None and not len(hold.free):
+        return np.zeros((0, 0)), 0.0
     if tree.size(params) > MOST_PARAMS:
         return None
-    hessian = np.asarray(_hessian(fn, params), float)
-    return (hessian + hessian.T) / 2 if np.isfinite(hessian).all() else None
+    if isinstance(fn, Foreign):
+        return differenced_hessian(fn, params, hold)
+    hessian = np.asarray(derivatives(fn, params)[1] if dense is None else dense, float)
+    if hold is not None:
+        hessian = hessian[np.ix_(hold.free, hold.free)]
+    if not np.isfinite(hessian).all():
+        return None
+    hessian = (hessian + hessian.T) / 2
+    eps = jnp.finfo(jnp.result_type(*map(jnp.asarray, jax.tree.leaves(params)))).eps
+    return hessian, rounding_of(hessian, float(eps))
 
 
-def curvature_of(hessian: np.ndarray, params: Any) -> Curvature:
+def curvature_of(
+    hessian: np.ndarray,
+    noise: float,
+    hold: Hold | None = None,
+    *,
+    sign: float = 1.0,
+) -> Curvature:
     """What the eigenvalues of a Hessian say.
 
     Args:
         hessian: (n, n), finite and symmetric.
-        params: where it was measured; their type tells the rounding.
+        noise: the size below which an eigenvalue says nothing.
+        hold: with bounds, what they hold; the Hessian is of its free coordinates.
+        sign: -1 where large values are sought: then they fall from a bound inwards.
 
     >>> import numpy as np
-    >>> curvature_of(np.diag([2.0, 8.0]), np.zeros(2)).largest
+    >>> curvature_of(np.diag([2.0, 8.0]), 1e-12).largest
     8.0
     """
-    values = np.linalg.eigvalsh(hessian)
-    eps = jnp.finfo(jnp.result_type(*map(jnp.asarray, jax.tree.leaves(params)))).eps
-    # Rounding of the entries, and an absolute floor for a Hessian that is all zero.
-    noise = max(100 * len(values) * float(eps) * float(np.abs(values).max()), 1e-12)
-    return Curvature(float(values[0]), float(values[-1]), noise)
+    one_way = np.zeros(len(hessian), int) if hold is None else hold.one_way
+    wall = int(sign) if hold is not None and hold.walled else 0
+    return Curvature(*extremes(hessian, one_way), noise, wall)
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _hessian(fn: Callable[[Any], Any], params: Any) -> Any:
+def derivatives(fn: Callable[[Any], Any], params: Any) -> tuple[Any, Any]:
+    """(gradient, Hessian) over the flat params, by one program.
+
+    Args:
+        fn: params -> scalar, differentiable twice by jax.
+        params: the point.
+
+    >>> [part.tolist() for part in derivatives(lambda x: x**2, 3.0)]
+    [[6.0], [[2.0]]]
+    """
     flat, unravel = ravel_pytree(params)
-    return jax.hessian(lambda x: fn(unravel(x)))(flat)
+    slope = jax.grad(lambda x: fn(unravel(x)))
+    hessian, grad = jax.jacfwd(lambda x: (slope(x),) * 2, has_aux=True)(flat)
+    return grad, hessian

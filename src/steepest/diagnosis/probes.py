@@ -7,16 +7,26 @@ A small gradient proves little: x**3 has one at its inflection, exp(-x) far out,
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from steepest.diagnosis.curvature import Curvature, curvature_of, hessian_of
+from steepest.core import tree
+from steepest.diagnosis.active import Hold, hold_of
+from steepest.diagnosis.curvature import (
+    MOST_PARAMS,
+    Curvature,
+    curvature_of,
+    derivatives,
+    hessian_of,
+)
+from steepest.diagnosis.differences import quiet
 from steepest.diagnosis.rates import middle
+from steepest.problems.bounds import Bounds
+from steepest.problems.foreign import Foreign
 
 LENGTHS = 0.5 ** np.arange(20, -1, -1)
 """Where a ray is probed, in units of 1 + |param| (of the param that moves most)."""
@@ -68,7 +78,11 @@ class Way(NamedTuple):
 
 
 def survey(
-    fn: Callable[[Any], Any], params: Any, *, sign: float = 1.0
+    fn: Callable[[Any], Any],
+    params: Any,
+    *,
+    sign: float = 1.0,
+    bounds: Bounds | None = None,
 ) -> tuple[Curvature | None, Way | None]:
     """Curvature at a point, and where the value goes on the rays that leave it.
 
@@ -76,10 +90,14 @@ def survey(
     the least curved eigenvectors, and a few at random. Without a Hessian (see
     `measure_curvature`) only the first is walked.
 
+    With bounds the curvature is that of the coordinates they do not hold, rays also
+    leave the bounds inwards, and each is bent along the bounds that it meets.
+
     Args:
-        fn: params -> scalar, differentiable twice by jax.
+        fn: params -> scalar, differentiable twice by jax, or a Foreign.
         params: the point, a tree of arrays.
         sign: 1 where small values are sought, -1 where large ones.
+        bounds: the box that params are within; no point outside is asked for.
 
     Returns:
         The curvature (of fn itself), and the way; None for what cannot be measured.
@@ -89,24 +107,32 @@ def survey(
     >>> curvature.kind, way.rises
     ('minimum', True)
     """
-    hessian = hessian_of(fn, params)
-    curvature = None if hessian is None else curvature_of(hessian, params)
-    grad = sign * np.asarray(_gradient(fn, params), float)
-    flat = np.asarray(ravel_pytree(params)[0], float)
+    flat = tree.flat(params)
+    slope, dense = _slopes(fn, params)
+    grad = sign * slope
+    hold = hold_of(flat, grad, bounds)
+    hessian, noise = hessian_of(fn, params, hold, dense=dense) or (None, 0.0)
+    curvature = None
+    if hessian is not None:
+        curvature = curvature_of(hessian, noise, hold, sign=sign)
     if not np.isfinite(grad).all():
         # a kink, such as norm(x) at 0, has no slope; the other rays still tell
         grad = np.zeros_like(grad)
-        hessian = np.zeros((flat.size, flat.size)) if flat.size <= AXES else hessian
-    noise = 0.0 if curvature is None else curvature.noise
-    rays = _rays(grad, hessian, noise) / (1 + np.abs(flat))
-    longest = np.abs(rays).max(axis=1, keepdims=True)
-    rays = (rays / np.where(longest > 0, longest, 1))[longest[:, 0] > 0]
+        m = len(hold.free)
+        hessian = np.zeros((m, m)) if flat.size <= AXES else hessian
+    rays = _to_scale(_rays(grad, hessian, noise, hold), flat, hold)
     if not len(rays):
         return curvature, None
-    points = rays[:, None] * LENGTHS[:, None] * (1 + np.abs(flat))
-    points = np.concatenate([np.zeros((1, flat.size)), points.reshape(-1, flat.size)])
-    values = sign * np.asarray(_values(fn, params, jnp.asarray(points)), float)
-    return curvature, follow(values[0], values[1:].reshape(len(rays), -1))
+    if isinstance(fn, Foreign):
+        way = _follow_foreign(fn, flat, rays, hold, sign)
+    else:
+        points = hold.clip(flat + rays[:, None] * LENGTHS[:, None])
+        points = np.concatenate([flat[None], points.reshape(-1, flat.size)])
+        values = sign * np.asarray(_values(fn, params, points), float)
+        way = follow(values[0], values[1:].reshape(len(rays), -1))
+    if bounds is not None:
+        way = way._replace(distances=_span(way.distances[:, None] * rays, flat, hold))
+    return curvature, way
 
 
 def follow(here: float, values: np.ndarray) -> Way:
@@ -121,19 +147,39 @@ def follow(here: float, values: np.ndarray) -> Way:
     array([0.])
     """
     values = np.where(np.isnan(values), np.inf, values)
-    around = np.abs(values[:, NEARBY])
+    return _way(here, values[:, NEARBY], values.tolist(), float(np.finfo(float).eps))
+
+
+def _follow_foreign(
+    fn: Foreign, flat: np.ndarray, rays: np.ndarray, hold: Hold, sign: float
+) -> Way:
+    """Each value costs a call of the user's: ask for no more than are looked at."""
+
+    def value(shift: Any) -> float:
+        found = sign * quiet(fn.value_at, hold.clip(flat + shift))
+        return np.inf if np.isnan(found) else float(found)
+
+    nearby = np.array([value(LENGTHS[NEARBY] * ray) for ray in rays])
+    rows = ((value(length * ray) for length in LENGTHS) for ray in rays)
+    return _way(value(0.0), nearby, rows, fn.eps)
+
+
+def _way(
+    here: float, nearby: np.ndarray, rows: Iterable[Iterable[float]], eps: float
+) -> Way:
+    around = np.abs(nearby)
     around = around[np.isfinite(around)]
     typical = middle(around) if len(around) else 0.0
-    noise = 8 * np.finfo(float).eps * max(abs(here), typical)
-    found = [_walk(float(here), ray, noise) for ray in values]
+    noise = 8 * eps * max(abs(here), typical)
+    found = [_walk(float(here), ray, noise) for ray in rows]
     distances, gains, rises = (np.array(column) for column in zip(*found, strict=True))
     return Way(distances, gains, bool(rises.all()))
 
 
-def _walk(here: float, ray: np.ndarray, noise: float) -> tuple[float, float, bool]:
+def _walk(here: float, ray: Iterable[float], noise: float) -> tuple[float, float, bool]:
     """(distance, gain) of the best value before the ray rises, and whether it does."""
     distance, best = 0.0, here
-    for length, value in zip(LENGTHS, ray.tolist(), strict=True):
+    for length, value in zip(LENGTHS, ray, strict=True):
         if value > best + noise:
             return distance, here - best, True
         if value < best - noise:
@@ -141,19 +187,50 @@ def _walk(here: float, ray: np.ndarray, noise: float) -> tuple[float, float, boo
     return distance, here - best, False
 
 
-def _rays(grad: np.ndarray, hessian: np.ndarray | None, noise: float) -> np.ndarray:
-    """(m, n) directions worth a look; some may be zero."""
+def _rays(
+    grad: np.ndarray, hessian: np.ndarray | None, noise: float, hold: Hold
+) -> np.ndarray:
+    """(m, n) directions worth a look; some may lead nowhere."""
     if hessian is None:
         return -grad[None]
+    n = len(grad)
     values, vectors = np.linalg.eigh(hessian)
     bends = np.abs(values) > noise
-    along = vectors.T @ grad
+    along = vectors.T @ grad[hold.free]
     newton = vectors @ np.where(bends, along / np.where(bends, np.abs(values), 1), 0)
     axes = vectors.T[np.argsort(np.abs(values))[:AXES]]
-    others = np.random.default_rng(0).normal(size=(AXES, len(grad)))
-    if len(grad) == 1:
+    within = np.zeros((1 + 2 * len(axes), n))
+    within[:, hold.free] = np.concatenate([-newton[None], axes, -axes])
+    held = np.setdiff1d(np.arange(n), hold.free)[:AXES]
+    inward = np.diag(np.sign(grad))[held]
+    others = np.random.default_rng(0).normal(size=(AXES, n))
+    if n == 1:
         others = others[:0]
-    return np.concatenate([-grad[None], -newton[None], axes, -axes, others])
+    return np.concatenate([-grad[None], within, inward, others])
+
+
+def _to_scale(rays: np.ndarray, flat: np.ndarray, hold: Hold) -> np.ndarray:
+    """The rays that lead anywhere, so long that 1 is 1 + |param|."""
+    out = ((flat <= hold.low) & (rays < 0)) | ((flat >= hold.high) & (rays > 0))
+    rays = np.where(out, 0.0, rays)
+    longest = np.abs(rays / (1 + np.abs(flat))).max(axis=1, keepdims=True)
+    return (rays / np.where(longest > 0, longest, 1))[longest[:, 0] > 0]
+
+
+def _span(shifts: np.ndarray, flat: np.ndarray, hold: Hold) -> np.ndarray:
+    """(m,) how far shifts lead where bounds cut them, in units of 1 + |param|."""
+    moved = hold.clip(flat + shifts) - flat
+    return np.abs(moved / (1 + np.abs(flat))).max(axis=1)
+
+
+def _slopes(fn: Callable[[Any], Any], params: Any) -> tuple[np.ndarray, Any]:
+    """(gradient, second derivatives where they come with it)."""
+    if isinstance(fn, Foreign):
+        return quiet(fn.gradient_at, fn.layout.flat(params), (fn.layout.size,)), None
+    if tree.size(params) > MOST_PARAMS:
+        return np.asarray(_gradient(fn, params), float), None
+    grad, dense = derivatives(fn, params)
+    return np.asarray(grad, float), np.asarray(dense)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -163,7 +240,7 @@ def _gradient(fn: Callable[[Any], Any], params: Any) -> Any:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _values(fn: Callable[[Any], Any], params: Any, shifts: Any) -> Any:
+def _values(fn: Callable[[Any], Any], params: Any, points: Any) -> Any:
     """One value after the other: a function may need much memory for one."""
     flat, unravel = ravel_pytree(params)
-    return jax.lax.map(lambda d: fn(unravel(flat + d.astype(flat.dtype))), shifts)
+    return jax.lax.map(lambda x: fn(unravel(x.astype(flat.dtype))), points)

@@ -18,6 +18,8 @@ leap over the valley: on a quadratic, the rate is above 1.96 / curvature."""
 KINK = 1e3
 """On a quadratic rate * curvature is near 2 where steps leap over; far above, the value
 has a kink there and its curvature tells nothing of the rate."""
+SHRINK = 0.1
+"""What a run makes of its steps each time that it goes back from inf or nan."""
 STABLE = "descent on a quadratic is stable for rates below 2 / curvature"
 
 
@@ -46,6 +48,45 @@ def overshoots(trace: Trace, *, climbs: bool = False) -> dict[str, float]:
     if not (worse or (cosine <= TURNED and quality <= KEPT)):
         return {}
     return {"cosine": cosine, "step_quality": quality}
+
+
+def back_offs(trace: Trace, *, searches: bool = False) -> np.ndarray:
+    """The steps at which a run met inf or nan and went back.
+
+    No step left from there, and rows that follow show that the run went on.
+
+    Args:
+        trace: rows of a descent on a function, the last at the returned point.
+        searches: whether the rule takes bad trials back by itself: then a step leaves
+            from there, too.
+
+    >>> from steepest.records import Row
+    >>> rows = Row(*(np.full(2, np.nan) for _ in Row._fields))
+    >>> back_offs(Trace(rows._replace(step=np.arange(2)))).tolist()
+    [0]
+    """
+    numbers = np.asarray([trace.value, trace.grad_norm], float)
+    lost = ~np.isfinite(numbers).all(axis=0) | ~np.asarray(trace.finite, bool)
+    if not searches:
+        moves = np.asarray([trace.learning_rate, trace.update_norm], float)
+        lost &= np.isnan(moves).all(axis=0)
+    return np.asarray(trace.step)[:-1][lost[:-1]]
+
+
+def reached(trace: Trace, settings: dict[str, Any]) -> float | None:
+    """The learning rate that a run came down to, None where it had none.
+
+    Args:
+        trace: its rows.
+        settings: learning_rate, the one it began with; searches.
+
+    >>> from steepest.records import Row
+    >>> reached(Trace(Row(*(np.zeros(2) for _ in Row._fields))), {"learning_rate": 0.5})
+    0.5
+    """
+    rate = settings.get("learning_rate")
+    times = 0 if settings.get("searches") else len(back_offs(trace))
+    return rate if rate is None or not times else float(f"{rate * SHRINK**times:.12g}")
 
 
 def middle(numbers: np.ndarray) -> float:

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from steepest.diagnosis.curvature import Curvature
 from steepest.diagnosis.probes import Way
-from steepest.diagnosis.rates import KINK, STABLE, overshoots, smaller, steepest
+from steepest.diagnosis.rates import (
+    KINK,
+    STABLE,
+    overshoots,
+    reached,
+    smaller,
+    steepest,
+)
+from steepest.diagnosis.remarks import backed_off, bounded, where
 from steepest.records.stop import Stop
 from steepest.records.trace import Trace
 from steepest.records.verdict import Finding, Kind, Verdict
 
+EPS = float(np.finfo(float).eps)
+DIFFERENCES = "central differences"
+"""What settings["gradient"] says where no exact gradient is known."""
+BLUR = 10 * EPS ** (2 / 3)
+"""Error of a central difference, relative to the values it is made of."""
 BOTTOMLESS = 1e6
 """A value this far from the start, the right way, has no end there."""
 
@@ -24,6 +39,7 @@ def judge_point(
     way: Way | None = None,
     *,
     settings: dict[str, Any],
+    held: Mapping[str, float] | None = None,
 ) -> Verdict:
     """What a descent on a function came to.
 
@@ -33,8 +49,10 @@ def judge_point(
         curvature: of the function there (of the function itself, also when
             climbing); None when it is unknown.
         way: where the value goes on rays that leave the point; None when unknown.
-        settings: learning_rate, direction ("minimize" or "maximize"), gtol; what is
-            left out is unknown.
+        settings: learning_rate, direction ("minimize" or "maximize"), gtol, gradient
+            ("jax", "given" or "central differences"), searches (whether the rule takes
+            bad trials back by itself); what is left out is unknown.
+        held: the coordinates that lie on bounds and where, see `on_bounds`.
 
     Returns:
         The verdict. `converged` is true at a minimum (climbing: a maximum) and where
@@ -48,8 +66,29 @@ def judge_point(
     >>> judge_point(Stop.GRADIENT_SMALL, Trace(rows), saddle, settings={}).kind
     'saddle'
     """
+    held = held or {}
     if stop.failed:
-        return failed(stop, trace, curvature, settings)
+        verdict, remarks = failed(stop, trace, curvature, settings), []
+    else:
+        verdict = _judge(stop, trace, curvature, way, settings, held)
+        remarks = [bounded(held)]
+    remarks += [Finding("note", "info", note) for note in settings.get("notes", ())]
+    advised = any("learning_rate" in finding.remedy for finding in verdict.findings)
+    remarks = [backed_off(trace, settings, advised=advised), *remarks]
+    found = (*verdict.findings, *(remark for remark in remarks if remark is not None))
+    gravest = sorted(found, key=lambda finding: finding.severity == "info")
+    return replace(verdict, findings=tuple(gravest))
+
+
+def _judge(
+    stop: Stop,
+    trace: Trace,
+    curvature: Curvature | None,
+    way: Way | None,
+    settings: dict[str, Any],
+    held: Mapping[str, float],
+) -> Verdict:
+    """The verdict on a run that did not blow up."""
     goal: Kind = "maximum" if _climbs(settings) else "minimum"
     small = bool(trace.grad_norm[-1] <= (settings.get("gtol") or 0.0))
     drop = abs(float(trace.value[0]) - float(trace.value[-1]))
@@ -59,11 +98,10 @@ def judge_point(
         kind = goal  # a kink, or x**4: no curvature, but higher on all sides
     measured = way is not None and curvature is not None
     settled = kind == goal and measured and further is None
-    stationary = small or (
-        settled
-        if stop in (Stop.VALUE_FLAT, Stop.STEP_SMALL)
-        else stop is Stop.PRECISION and _rounded(trace, curvature)
-    )
+    limit = _limit(stop, trace, curvature, settings, settled=settled)
+    stationary = small or bool(limit)
+    if stop in (Stop.VALUE_FLAT, Stop.STEP_SMALL):
+        stationary |= settled
     if stop is Stop.TARGET:
         words = f"The target was reached: {_end(trace)}."
         return Verdict(words, kind if stationary else "not_stationary", converged=True)
@@ -74,15 +112,62 @@ def judge_point(
     if further is not None:
         return _goes_on(trace, further, settings)
     how = "" if curvature is not None else " (curvature not measured)"
-    words = f"Converged to a {goal}{how}: {_end(trace)}."
+    place = f" on the bounds ({where(held)})" if held else ""
+    limit = "" if small else limit
+    words = f"Converged to a {goal}{place}{how}{limit}: {_end(trace)}."
     return Verdict(words, kind, converged=True)
+
+
+def at_floor(trace: Trace, settings: dict[str, Any]) -> bool:
+    """Whether the gradient at the end may be no more than its own error.
+
+    Central differences are in error by about eps^(2/3) max(1, |f|), so that a smaller
+    gtol cannot be met. Then curvature decides: measure it, whatever ended the run.
+
+    Args:
+        trace: the rows, the last at the returned point.
+        settings: as for `judge_point`; only `gradient` is read.
+
+    Source: Dennis and Schnabel (1983), Numerical Methods, section 5.6.
+
+    >>> from steepest.records import Row
+    >>> trace = Trace(Row(*([1e-10] for _ in Row._fields)))
+    >>> at_floor(trace, {"gradient": "central differences"}), at_floor(trace, {})
+    (True, False)
+    """
+    if settings.get("gradient") != DIFFERENCES:
+        return False
+    floor = 1e3 * BLUR * max(1.0, abs(float(trace.value[-1])))
+    return bool(trace.grad_norm[-1] <= floor)
+
+
+def _limit(
+    stop: Stop,
+    trace: Trace,
+    curvature: Curvature | None,
+    settings: dict[str, Any],
+    *,
+    settled: bool,
+) -> str:
+    """What keeps the gradient from being smaller still, in words; empty if nothing."""
+    if stop is Stop.PRECISION and _rounded(trace, curvature):
+        return " at the limit of floating point"
+    if settings.get("gradient") != DIFFERENCES or not settled or curvature is None:
+        return ""
+    # Noise of second differences with steps eps^(1/4) is that of first differences
+    # with eps^(1/3), times eps^(-1/6): so it tells of noisy functions, too.
+    floor = BLUR * max(1.0, abs(float(trace.value[-1])))
+    floor = max(floor, EPS ** (1 / 6) * curvature.noise)
+    if trace.grad_norm[-1] > floor:
+        return ""
+    return " at the limit of its central differences"
 
 
 def _rounded(trace: Trace, curvature: Curvature | None) -> bool:
     """Whether rounding of the params alone makes a gradient like this."""
     if curvature is None:
         return False
-    reach = np.finfo(float).eps * (1 + trace.param_norm[-1])
+    reach = EPS * (1 + trace.param_norm[-1])
     return bool(trace.grad_norm[-1] <= 1e3 * reach * steepest(curvature))
 
 
@@ -116,7 +201,7 @@ def _not_stationary(
     }
     leaps = overshoots(trace, climbs=_climbs(settings))
     if leaps and stop is not Stop.INTERRUPTED:
-        rate = settings.get("learning_rate")
+        rate = reached(trace, settings)
         kink = rate is not None and curvature and rate * steepest(curvature) > KINK
         advice, remedy = smaller(rate, None if kink else curvature, 0.5)
         advice, reference = f"the steps leap to and fro: {advice}", STABLE
@@ -185,10 +270,18 @@ def _wrong_kind(
         "saddle": "Stopped at a saddle: the function still curves away on both sides",
     }.get(kind, f"Stopped at a {kind}, not a {goal}")
     advice = "start elsewhere: a small random shift of the start is enough"
+    remedy: dict[str, Any] = {}
+    if kind == "saddle":
+        advice = (
+            "set escape=True to leave along its negative curvature, or start elsewhere"
+        )
+        remedy = {"escape": True}
     if kind == "plateau":
         advice = "start elsewhere, nearer to where the function slopes"
     reference = "second derivative test on the eigenvalues of the Hessian"
-    finding = Finding(kind, "warning", f"{advice}.", evidence, reference=reference)
+    finding = Finding(
+        kind, "warning", f"{advice}.", evidence, remedy=remedy, reference=reference
+    )
     headline = f"{words} ({_end(trace)})."
     return Verdict(headline, kind, converged=False, findings=(finding,))
 
@@ -218,7 +311,7 @@ def failed(
     named = "" if rate is None or endless else f" with learning_rate={rate:g}"
     how = _how(first, worst, climbs=climbs)
     headline = f"Diverged{named}: {how} within {steps} steps; the best point is kept."
-    advice, remedy = smaller(rate, curvature)
+    advice, remedy = smaller(reached(trace, settings), curvature)
     if endless:
         advice, remedy = "check the function's sign, or start elsewhere.", {}
     if not diverged:

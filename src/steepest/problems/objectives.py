@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from steepest.core import tree
-from steepest.problems.models import squeeze_outputs
+from steepest.problems.outputs import squeeze_outputs
 
 
 class Objective(Protocol):

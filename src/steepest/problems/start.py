@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import reprlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,11 +10,13 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from steepest.core.errors import DataError, SteepestError, UsageError
+from steepest.core.errors import UsageError
 from steepest.core.suggest import did_you_mean
 from steepest.core.tree import leaf_names
+from steepest.problems.foreign import Foreign
 from steepest.problems.formulas import Formula, parse
 from steepest.problems.gallery import GALLERY, Surface
+from steepest.problems.given import is_foreign, take
 
 
 class Problem(NamedTuple):
@@ -24,6 +25,20 @@ class Problem(NamedTuple):
     fn: Callable[[Any], Any]
     start: Any
     label: str
+    notes: tuple[str, ...] = ()
+    """What the user should be told once."""
+    foreign: bool = False
+    """Whether each evaluation calls the user's Python code."""
+
+    def check(self) -> None:
+        """Raise what went wrong in the user's Python code since `pose`, if anything.
+
+        Raises:
+            DataError: it raised an exception, or returned no number or no gradient.
+            KeyboardInterrupt, SystemExit: as they came.
+        """
+        if isinstance(self.fn, Foreign):
+            self.fn.check()
 
 
 @dataclass(frozen=True)
@@ -37,24 +52,33 @@ class OneVariable:
         return self.formula({self.formula.variables[0]: value})
 
 
-def pose(objective: Any, start: Any = None) -> Problem:
+def pose(objective: Any, start: Any = None, grad: Any = None) -> Problem:
     """Make out what is meant and check it as far as that costs no compilation.
 
     Args:
         objective: a formula or the name of a gallery function as text, a Formula, a
-            Surface, or a function of one tree of arrays that jax can trace.
+            Surface, or a function of one tree of arrays: one that jax can trace, or
+            any that takes NumPy arrays.
         start: where to begin: a number, a list, an array, or any tree of them; a dict
             of variables for a formula. A gallery function brings its own.
+        grad: the function's gradient, params -> tree like the params, checked at the
+            start against difference quotients. None: jax's own where it can trace
+            the function, else central differences.
 
     Raises:
         UsageError: the start does not fit the objective, or it is not finite.
         FormulaError: the formula cannot be read.
-        DataError: the function cannot be traced, or gives no single real number.
+        DataError: the function cannot be called, or gives no single real number, or
+            the gradient is not its gradient.
 
     >>> pose("x**2", 3.0).label
     'x**2'
     """
     fn, label = _function(objective, start)
+    if grad is not None and isinstance(fn, Formula | Surface):
+        raise UsageError(
+            f"grad: {label!r} brings its own exact gradient; leave grad= out."
+        )
     if isinstance(fn, Surface):
         fn, start = _sized(fn, start)
     if start is None:
@@ -63,8 +87,8 @@ def pose(objective: Any, start: Any = None) -> Problem:
     if isinstance(fn, Formula):
         fn, start = _named(fn, start)
     start = _floats(start)
-    _check_scalar(fn, start)
-    return Problem(fn, start, label)
+    fn, notes = take(fn, grad, start, label)
+    return Problem(fn, start, label, notes, is_foreign(fn))
 
 
 def example_start(objective: str) -> dict[str, Any]:
@@ -185,33 +209,3 @@ def _array(name: str, values: Any) -> np.ndarray[Any, Any]:
     if not np.isfinite(array).all():
         raise UsageError(f"start: {shown}: must be finite.")
     return array
-
-
-def _check_scalar(fn: Callable[[Any], Any], start: Any) -> None:
-    """Trace once without running: the result must be one real number."""
-    try:
-        with jax.enable_x64(True):  # as the engine will
-            out = jax.eval_shape(fn, start)
-    except SteepestError:
-        raise
-    except Exception as error:
-        name = getattr(fn, "__name__", "the function")
-        first = next(iter(str(error).strip().splitlines()), "no message")
-        raise DataError(
-            f"{name} cannot be traced by jax ({type(error).__name__}: {first}). "
-            "Write it with jax.numpy, for one argument of the shape of the start."
-        ) from error
-    shape, dtype = getattr(out, "shape", None), getattr(out, "dtype", None)
-    if shape is None or dtype is None:
-        raise DataError(
-            f"the objective returns {type(out).__name__}; it must return one number."
-        )
-    if math.prod(shape) != 1 or len(shape) > 0:
-        raise DataError(
-            f"the objective returns an array of shape {shape}; it must return one "
-            "number: take the sum or the mean."
-        )
-    if not jax.numpy.issubdtype(dtype, jax.numpy.floating):
-        raise DataError(
-            f"the objective returns {dtype}; it must return a real floating number."
-        )

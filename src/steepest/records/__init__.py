@@ -2,7 +2,7 @@
 
 from steepest.records.row import Row
 from steepest.records.run import Run
-from steepest.records.state import Cursor, State, Watch
+from steepest.records.state import Cursor, Seen, State, Watch
 from steepest.records.stop import Stop, Stopping
 from steepest.records.trace import Trace, Validation
 from steepest.records.verdict import Finding, Verdict
@@ -12,6 +12,7 @@ __all__ = [
     "Finding",
     "Row",
     "Run",
+    "Seen",
     "State",
     "Stop",
     "Stopping",

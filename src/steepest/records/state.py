@@ -23,6 +23,15 @@ class Cursor(NamedTuple):
     """() int32, batches of this epoch already trained on."""
 
 
+class Seen(NamedTuple):
+    """One evaluation."""
+
+    value: jax.Array
+    """() the value, nan before the first evaluation."""
+    grad: Any
+    """The gradient, a tree like params; 0 before the first evaluation."""
+
+
 class Watch(NamedTuple):
     """What the stop tests remember from one step to the next."""
 
@@ -30,30 +39,26 @@ class Watch(NamedTuple):
     """The point with the lowest finite value so far."""
     best_value: jax.Array
     """() the lowest value, +inf before the first evaluation."""
-    best_grad_norm: jax.Array
-    """() gradient norm at best_params."""
     best_step: jax.Array
     """() int32, the step that best_params was found at."""
     first_value: jax.Array
     """() value at the start: the scale of what counts as a rise."""
-    last_value: jax.Array
-    """() value of the previous step, nan before the second."""
-    last_grad: Any
-    """Gradient of the previous step."""
-    last_learning_rate: jax.Array
-    """() learning rate of the previous step."""
-    last_update_norm: jax.Array
-    """() length of the previous step."""
+    last: Seen
+    """The newest evaluation."""
+    last_row: Any
+    """The point of the newest row."""
     peak: jax.Array
     """() height of the last climb that counted: the start, or a doubling since."""
     rises: jax.Array
     """() int32, how often a climb passed twice the peak's height over the best."""
     still: jax.Array
-    """() int32, steps in a row that changed no parameter."""
+    """() int32, rows in a row that changed no parameter."""
     flats: jax.Array
     """() int32, steps in a row that changed the value by less than ftol."""
     shorts: jax.Array
     """() int32, steps in a row shorter than xtol."""
+    scale: jax.Array
+    """() factor on every step: 1, and ten times smaller after each back-off."""
     total: jax.Array
     """() sum of the values since the last row."""
     values: jax.Array

@@ -70,13 +70,13 @@ _CODES = {stop: index + 1 for index, stop in enumerate(Stop)}
 
 
 class Limits(NamedTuple):
-    """The tolerances as numbers for compiled code; off is a number never met."""
+    """The tolerances as numbers for compiled code; what is None is not compiled."""
 
-    gtol: float
-    ftol: float
-    xtol: float
-    target: float
-    patience: float
+    gtol: float | None
+    ftol: float | None
+    xtol: float | None
+    target: float | None
+    patience: int | None
     max_steps: int
 
 
@@ -140,15 +140,9 @@ class Stopping:
         """
         steps = 2**31 - 1 if self.max_steps is None else self.max_steps
         if stochastic:
-            return Limits(-1.0, -1.0, -1.0, -math.inf, math.inf, steps)
-        return Limits(
-            gtol=-1.0 if self.gtol is None else self.gtol,
-            ftol=-1.0 if self.ftol is None else self.ftol,
-            xtol=-1.0 if self.xtol is None else self.xtol,
-            target=-math.inf if self.target is None else sign * self.target,
-            patience=math.inf if self.patience is None else self.patience,
-            max_steps=steps,
-        )
+            return Limits(None, None, None, None, None, steps)
+        target = None if self.target is None else sign * self.target
+        return Limits(self.gtol, self.ftol, self.xtol, target, self.patience, steps)
 
 
 def _check(name: str, number: Any) -> None:

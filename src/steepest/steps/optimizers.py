@@ -5,81 +5,22 @@ To add one, add an entry: the conformance tests pick it up by themselves.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import optax
 
 from steepest.core.errors import UsageError
-from steepest.core.numbers import is_number
 from steepest.core.suggest import did_you_mean
 from steepest.steps.adgd import scale_by_adgd
-
-
-class Hyper(NamedTuple):
-    """A number an optimizer takes: its default and the interval [low, high)."""
-
-    default: float
-    low: float = 0.0
-    high: float = 1.0
-
-
-@dataclass(frozen=True, eq=False)
-class Optimizer:
-    """One entry of the table.
-
-    Args:
-        name: what the user types.
-        build: (learning_rate, **hyper) -> an Optax transformation. Called inside
-            compiled code with traced numbers, so it must not branch on them.
-        formula: the update, g the gradient, a the learning rate, x the params.
-        reference: where it comes from.
-        learning_rate: its usual rate; None for a rule that needs none.
-        hyper: the other numbers it takes.
-        full_gradient: whether it compares the gradients of successive steps, so that
-            batches, which differ, would mislead it.
-    """
-
-    name: str
-    build: Callable[..., optax.GradientTransformation]
-    formula: str
-    reference: str
-    learning_rate: float | None = None
-    hyper: Mapping[str, Hyper] = field(default_factory=lambda: MappingProxyType({}))
-    full_gradient: bool = False
-
-    def numbers(self, given: Mapping[str, Any]) -> dict[str, float]:
-        """Defaults with the given numbers laid over them, each checked.
-
-        Args:
-            given: numbers by name; what is left out keeps its default.
-
-        Raises:
-            UsageError: a number the optimizer does not take, or out of range.
-
-        >>> OPTIMIZERS["momentum"].numbers({"momentum": 0})
-        {'momentum': 0.0}
-        """
-        for name in given:
-            if name not in self.hyper:
-                raise UsageError(f"{name}: {self._takes(name)}")
-        numbers = {name: h.default for name, h in self.hyper.items()} | dict(given)
-        for name, number in numbers.items():
-            low, high = self.hyper[name].low, self.hyper[name].high
-            if not (is_number(number) and low <= number < high):
-                raise UsageError(
-                    f"{name}={number!r}: must be a number in [{low:g}, {high:g})."
-                )
-        # One type for all, or a whole number would compile its own program.
-        return {name: float(number) for name, number in numbers.items()}
-
-    def _takes(self, name: str) -> str:
-        if not self.hyper:
-            return f"optimizer {self.name} takes no such option."
-        return f"optimizer {self.name}: {did_you_mean(name, self.hyper)}"
+from steepest.steps.backtracking import backtracking
+from steepest.steps.bb import scale_by_bb
+from steepest.steps.bfgs import QUASI_NEWTON
+from steepest.steps.entry import Hyper, Optimizer
+from steepest.steps.free import FREE
 
 
 def _gd(learning_rate: Any) -> optax.GradientTransformation:
@@ -125,6 +66,11 @@ def _adamw(learning_rate: Any, **hyper: Any) -> optax.GradientTransformation:
 def _adgd(learning_rate: Any) -> optax.GradientTransformation:
     del learning_rate  # the rule finds its own
     return scale_by_adgd()
+
+
+def _bb(learning_rate: Any) -> optax.GradientTransformation:
+    del learning_rate  # the rule finds its own
+    return scale_by_bb()
 
 
 _MOMENTUM = MappingProxyType({"momentum": Hyper(0.9)})
@@ -185,9 +131,24 @@ _ENTRIES = (
         "adgd",
         _adgd,
         "L = |g - g'| / |x - x'|;  a <- min(sqrt(1 + r) a, 1 / (2 L));  x <- x - a g",
-        "Malitsky, Mishchenko 2020, arXiv 1910.09529, alg. 1",
+        "Malitsky, Mishchenko 2020, arXiv 1910.09529, alg. 1; "
+        "guarded as by Grippo, Lampariello, Lucidi 1986, SIAM J. Numer. Anal. 23:707",
         full_gradient=True,
+        searches=True,
     ),
+    Optimizer(
+        "bb",
+        _bb,
+        "s = x - x';  y = g - g';  long = s s / s y;  short = s y / y y;  "
+        "a <- the least of the last 5 short if short < 0.8 long, else long;  "
+        "x <- x - a g",
+        "Barzilai, Borwein 1988, IMA J. Numer. Anal. 8:141; "
+        "guarded as by Grippo, Lampariello, Lucidi 1986, SIAM J. Numer. Anal. 23:707",
+        full_gradient=True,
+        searches=True,
+    ),
+    *QUASI_NEWTON,
+    *FREE,
 )
 OPTIMIZERS: Mapping[str, Optimizer] = MappingProxyType({e.name: e for e in _ENTRIES})
 
@@ -216,6 +177,52 @@ def get_optimizer(optimizer: Any) -> Optimizer:
     raise UsageError(
         f"optimizer={optimizer!r}: must be a name ({', '.join(OPTIMIZERS)}) or an "
         "Optax GradientTransformation."
+    )
+
+
+BACKTRACKING = "backtracking"
+"""Given as the learning rate: it is found by trying."""
+BACKTRACKED = ("gd", "momentum", "nesterov")
+"""Rules that it works with: their steps are in proportion to the rate, and without
+velocity they lead downhill."""
+
+
+def with_backtracking(entry: Optimizer) -> Optimizer:
+    """The entry of the same rule with its rate found by trying.
+
+    Args:
+        entry: one of BACKTRACKED.
+
+    Raises:
+        UsageError: another one.
+
+    >>> with_backtracking(get_optimizer("gd")).searches
+    True
+    """
+    if entry not in [OPTIMIZERS[name] for name in BACKTRACKED]:
+        raise UsageError(
+            f"learning_rate={BACKTRACKING!r}: works with {', '.join(BACKTRACKED)}, not "
+            f"with {entry.name}. Give a number > 0, or leave it out."
+        )
+    return _backtracked(entry)
+
+
+@functools.cache
+def _backtracked(entry: Optimizer) -> Optimizer:
+    # The same entry every time: the compile cache goes by identity.
+    def build(learning_rate: Any, **hyper: Any) -> optax.GradientTransformation:
+        del learning_rate  # found by trying
+        return backtracking(functools.partial(entry.build, **hyper))
+
+    return dataclasses.replace(
+        entry,
+        build=build,
+        formula=f"{entry.formula};  a <- 1.05 a after a step that descends (2 a up "
+        "to the first that does not), a / 2 after one that does not",
+        reference=f"{entry.reference}; Armijo 1966, Pacific J. Math. 16:1",
+        learning_rate=None,
+        full_gradient=True,
+        searches=True,
     )
 
 

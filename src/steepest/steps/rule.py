@@ -18,7 +18,12 @@ import optax
 from steepest.core.errors import UsageError
 from steepest.core.numbers import is_number
 from steepest.steps import schedules
-from steepest.steps.optimizers import Optimizer, get_optimizer
+from steepest.steps.optimizers import (
+    BACKTRACKING,
+    Optimizer,
+    get_optimizer,
+    with_backtracking,
+)
 from steepest.steps.schedules import Schedule, get_schedule
 
 
@@ -35,6 +40,11 @@ class Rule:
     optimizer: Optimizer
     schedule: tuple[str, str, bool] = ("constant", "step", False)
     rate_of: Callable[[Any], Any] | None = None
+
+    @property
+    def searches(self) -> bool:
+        """Whether the rule tries points and takes them back by itself."""
+        return self.optimizer.searches
 
     def init(self, params: Any) -> Any:
         """What the optimizer remembers before the first step.
@@ -74,6 +84,7 @@ class Rule:
         rate: Any,
         value: Any,
         value_fn: Callable[[Any], Any],
+        key: Any = None,
     ) -> tuple[Any, Any, Any]:
         """One update; runs in compiled code.
 
@@ -85,6 +96,7 @@ class Rule:
             rate: from `rate`.
             value: the objective at params, for rules that ask (Polyak steps).
             value_fn: params -> value, for rules that search along a line.
+            key: randomness of this step, for rules that draw.
 
         Returns:
             (updates to add to params, new opt_state, rate that was used; nan where
@@ -94,17 +106,34 @@ class Rule:
         tx = optax.with_extra_args_support(
             self.optimizer.build(rate, **numbers["hyper"])
         )
-        updates, new = tx.update(
-            clipped, opt_state, params, value=value, grad=clipped, value_fn=value_fn
-        )
-        if self.optimizer.learning_rate is None:
-            rate = _own_rate(new, rate)
-        return updates, new, jnp.asarray(rate, float)
+        extra = {"value": value, "grad": clipped, "value_fn": value_fn}
+        if self.optimizer.draws:
+            extra["key"] = key
+        updates, new = tx.update(clipped, opt_state, params, **extra)
+        return updates, new, self._shown(rate, new)
+
+    def rate_shown(
+        self, numbers: dict[str, Any], step: Any, epoch: Any, opt_state: Any
+    ) -> Any:
+        """The learning rate that a step was made with; nan where the rule hides it.
+
+        Args:
+            numbers: from `settle`.
+            step: updates made before it.
+            epoch: passes over the data finished before it.
+            opt_state: what its `update` returned.
+        """
+        return self._shown(self.rate(numbers, step, epoch), opt_state)
+
+    def _shown(self, rate: Any, opt_state: Any) -> Any:
+        if self.rate_of is None:
+            rate = _own_rate(opt_state, rate)
+        return jnp.asarray(rate, float)
 
 
 def settle(
     optimizer: Any,
-    learning_rate: float | None = None,
+    learning_rate: float | str | None = None,
     *,
     schedule: Any = None,
     clip_norm: float | None = None,
@@ -116,7 +145,8 @@ def settle(
 
     Args:
         optimizer: a name, an Optimizer, or an Optax transformation.
-        learning_rate: > 0; None for the optimizer's usual one.
+        learning_rate: > 0; None for the optimizer's usual one; "backtracking" to find
+            it by trying, with gd, momentum and nesterov.
         schedule: see get_schedule; or a function step -> rate.
         clip_norm: gradients longer than this are shortened to it.
         clip_value: gradient entries are cut to [-clip_value, clip_value].
@@ -136,6 +166,13 @@ def settle(
     entry = get_optimizer(optimizer)
     own = callable(schedule) and not isinstance(schedule, Schedule)
     rate_of: Any = schedule if own else None
+    if isinstance(learning_rate, str) and learning_rate == BACKTRACKING:
+        entry, learning_rate = with_backtracking(entry), None
+        if schedule is not None:
+            raise UsageError(
+                f"schedule: learning_rate={BACKTRACKING!r} finds the rate of each "
+                "step; leave one of the two out."
+            )
     _check_rate(entry, learning_rate, scheduled=schedule is not None, own=own)
     if own:
         _check_rate_of(schedule)
@@ -173,7 +210,10 @@ def _check_rate(
     entry: Optimizer, learning_rate: Any, *, scheduled: bool, own: bool
 ) -> None:
     if learning_rate is not None:
-        _positive("learning_rate", learning_rate, " To climb, use maximize.")
+        advice = " To climb, use maximize."
+        if isinstance(learning_rate, str):
+            advice = f" Or let it be found: learning_rate={BACKTRACKING!r}."
+        _positive("learning_rate", learning_rate, advice)
     if entry.learning_rate is None and (learning_rate is not None or scheduled):
         what = "schedule" if learning_rate is None else f"learning_rate={learning_rate}"
         raise UsageError(

@@ -1,11 +1,6 @@
 """Models: linear, mlp, any Equinox module, and pairs (params, apply)."""
 
-from steepest.problems.models.base import (
-    Model,
-    leaves_by_name,
-    replace_leaves,
-    squeeze_outputs,
-)
+from steepest.problems.models.base import Model, leaves_by_name, replace_leaves
 from steepest.problems.models.linear import Linear
 from steepest.problems.models.mlp import MLP
 from steepest.problems.models.own import FunctionModel, ModuleModel
@@ -22,5 +17,4 @@ __all__ = [
     "leaves_by_name",
     "model_from_json",
     "replace_leaves",
-    "squeeze_outputs",
 ]

@@ -89,15 +89,6 @@ def check_sizes(n_inputs: int, n_outputs: int) -> None:
         )
 
 
-def squeeze_outputs(outputs: jax.Array) -> jax.Array:
-    """Outputs as losses want them: (n, 1) becomes (n,), (n, k) stays.
-
-    >>> [squeeze_outputs(jnp.zeros((3, k))).shape for k in (1, 2)]
-    [(3,), (3, 2)]
-    """
-    return outputs[:, 0] if outputs.shape[1] == 1 else outputs
-
-
 def leaves_by_name(tree: Any) -> dict[str, jax.Array]:
     """Every array of a tree under a readable name of its own.
 

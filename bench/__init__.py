@@ -1,0 +1,10 @@
+"""The promises, measured beside the peers. Each command prints its tables.
+
+    python -m bench.functions   share of test problems solved, by gradients spent
+    python -m bench.loop        the compiled loop beside one written by hand
+    python -m bench.starts      the first call, and the whole process
+    python -m bench.many        a thousand restarts
+
+With `--record` a command replaces its tables in bench/RESULTS.md. They need the extra
+`bench` (see CONTRIBUTING.md).
+"""

@@ -1,0 +1,1 @@
+"""How many of S2MPJ's unconstrained problems are solved, by gradients spent."""

@@ -1,0 +1,314 @@
+"""A descent on a function: everything checked first, then carried out and judged."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from steepest.api.runs import make_run
+from steepest.core import random, tree
+from steepest.core.errors import DataError, UsageError
+from steepest.core.plain import tree_to_json
+from steepest.descent.jax_engine import JaxEngine
+from steepest.descent.loop import Ended, Event, Watcher, descend
+from steepest.descent.sources import FunctionSource
+from steepest.descent.watchers import TraceFile, progress_bar
+from steepest.diagnosis import (
+    Curvature,
+    Way,
+    at_floor,
+    judge_point,
+    on_bounds,
+    overshoots,
+    survey,
+)
+from steepest.diagnosis.escape import way_out
+from steepest.problems.bounds import Bounds, box
+from steepest.problems.foreign import Foreign
+from steepest.problems.objectives import FunctionObjective
+from steepest.problems.start import Problem, pose
+from steepest.records import Run, Stop, Stopping
+from steepest.records.folder import run_folder, save_run
+from steepest.steps import OPTIMIZERS, Rule, settle
+
+DENSE = 200
+"""Up to here "auto" keeps the whole inverse Hessian, which solves a little more."""
+PATH_LIMIT = 1000
+"""With more params than this the path is recorded only when asked for."""
+
+
+class Task(NamedTuple):
+    """A descent that may begin: all that was asked has been checked."""
+
+    problem: Problem
+    bounds: Bounds | None
+    rule: Rule
+    numbers: dict[str, Any]
+    stopping: Stopping
+    engine: JaxEngine
+    key: Any
+    asked: dict[str, Any]
+    """The options of `minimize`, as given."""
+
+    @property
+    def sign(self) -> float:
+        """1 downhill, -1 uphill."""
+        return self.engine.objective.sign
+
+
+def set_up(objective: Any, start: Any, sign: float, **asked: Any) -> Task:
+    """Check all that was asked; nothing is compiled and nothing is run.
+
+    Args:
+        objective: as for `minimize`.
+        start: as for `minimize`.
+        sign: 1 to minimise, -1 to maximise.
+        **asked: every option of `minimize`, and its `hyper`.
+
+    Raises:
+        UsageError, FormulaError, DataError: as `minimize`.
+    """
+    stopping = Stopping(
+        **{k: asked[k] for k in Stopping.__dataclass_fields__ if k in asked}
+    )
+    key = random.key(asked["seed"])
+    problem = pose(objective, start, asked["grad"])
+    bounds = box(asked["bounds"], problem.start)
+    size = tree.size(problem.start)
+    rule, numbers = settle(
+        choose(asked, size, bounded=bounds is not None),
+        asked["learning_rate"],
+        schedule=asked["schedule"],
+        clip_norm=asked["clip_norm"],
+        clip_value=asked["clip_value"],
+        horizons={"step": stopping.max_steps},
+        **asked["hyper"],
+    )
+    if bounds is not None:
+        _check_projects(rule)
+    path = asked["record_path"]
+    if path not in (True, False, "auto"):
+        raise UsageError(f"record_path={path!r}: must be True, False or 'auto'.")
+    engine = JaxEngine(
+        FunctionObjective(problem.fn, sign),
+        rule,
+        {**numbers, "objective": {}, "bounds": bounds},
+        stopping.limits(sign),
+        path=size <= PATH_LIMIT if path == "auto" else bool(path),
+        stochastic=False,
+        precision="float64",
+    )
+    return Task(problem, bounds, rule, numbers, stopping, engine, key, asked)
+
+
+def choose(asked: dict[str, Any], size: int, *, bounded: bool) -> Any:
+    """The optimizer that was asked for, or what "auto" stands for here.
+
+    Args:
+        asked: the options of `minimize`.
+        size: how many params there are.
+        bounded: whether there are bounds.
+
+    >>> asked = {"optimizer": "auto", "learning_rate": None}
+    >>> choose(asked, 2, bounded=False), choose(asked, 2, bounded=True)
+    ('bfgs', 'bb')
+    """
+    if not is_auto(asked):
+        return asked["optimizer"]
+    if asked["learning_rate"] is not None:
+        return "gd"
+    if asked.get("clip_norm") or asked.get("clip_value"):
+        return "adgd"  # a line search needs the whole gradient
+    if bounded:
+        return "bb"
+    return "bfgs" if size <= DENSE else "lbfgs"
+
+
+def is_auto(asked: dict[str, Any]) -> bool:
+    """Whether the choice of optimizer was left to us.
+
+    >>> is_auto({"optimizer": "auto"})
+    True
+    """
+    return isinstance(asked["optimizer"], str) and asked["optimizer"] == "auto"
+
+
+def _check_projects(rule: Rule) -> None:
+    if rule.optimizer.projects:
+        return
+    able = ", ".join(name for name, entry in OPTIMIZERS.items() if entry.projects)
+    raise UsageError(
+        f"bounds: optimizer {rule.optimizer.name} cannot keep them; use "
+        f"optimizer='auto', or one that can: {able}."
+    )
+
+
+def carry_out(task: Task) -> Run:
+    """Run a task to its end and judge what it came to.
+
+    Args:
+        task: from `set_up`.
+
+    Returns:
+        The Run, saved where that was asked for.
+
+    Raises:
+        DataError: a function that is not finite at the start, or failed on the way.
+    """
+    problem, engine, asked = task.problem, task.engine, task.asked
+    watchers: list[Watcher] = [*progress_bar(asked["progress"], task.stopping)]
+    if problem.foreign:
+        watchers.append(Faults(problem))
+    state = engine.start(problem.start, None, task.key)
+    escape = None
+    if asked["escape"]:
+        escape = functools.partial(
+            way_out, problem.fn, sign=task.sign, bounds=task.bounds
+        )
+    with run_folder(asked["save"]) as folder:
+        if folder is not None:
+            watchers.append(TraceFile(folder))
+        ended = descend(
+            engine,
+            FunctionSource(),
+            state,
+            task.stopping,
+            watchers=watchers,
+            escape=escape,
+        )
+        problem.check()  # the last evaluation is made when the watchers are gone
+        check_first(ended, problem)
+    run = judged(task, ended)
+    if folder is not None:
+        save_run(run, folder)
+    return run
+
+
+def judged(task: Task, ended: Ended) -> Run:
+    """The Run of a task that has ended.
+
+    Args:
+        task: from `set_up`.
+        ended: what the loop handed back.
+    """
+    settings = settings_of(task)
+    curvature, way = _curvature(task, ended, settings)
+    verdict = judge_point(
+        ended.stop,
+        ended.trace,
+        curvature,
+        way,
+        settings=settings,
+        held=on_bounds(ended.params, task.bounds),
+    )
+    params = _like(task.problem.start, ended.params)
+    return make_run(ended, params=params, verdict=verdict, settings=settings)
+
+
+class Faults:
+    """Raises what went wrong in a NumPy function as soon as its stretch is done.
+
+    Args:
+        problem: whose function it is.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+    def open(self) -> None:
+        """Nothing is to be done."""
+
+    def tell(self, event: Event) -> None:
+        """Look for a fault."""
+        del event
+        self.problem.check()
+
+    def close(self) -> None:
+        """Nothing is to be done."""
+
+
+def check_first(ended: Ended, problem: Problem) -> None:
+    """Refuse a function that has no value or no gradient where the run begins.
+
+    Args:
+        ended: what the loop handed back.
+        problem: what was run.
+
+    Raises:
+        DataError: it is not finite there.
+    """
+    if ended.stop is Stop.NONFINITE and int(ended.state.step) == 0:
+        first = ended.trace.value[0]
+        what = "the objective" if not np.isfinite(first) else "its gradient"
+        raise DataError(
+            f"{problem.label}: {what} is not finite at the start; "
+            "start where the function is defined and smooth."
+        )
+
+
+def settings_of(task: Task) -> dict[str, Any]:
+    """What was asked and what was chosen, as plain data.
+
+    Args:
+        task: from `set_up`.
+    """
+    problem, rule, numbers, asked = task.problem, task.rule, task.numbers, task.asked
+    rate = None if rule.optimizer.learning_rate is None else numbers["learning_rate"]
+    schedule, bounds = asked["schedule"], task.bounds
+    settings = {
+        "objective": problem.label,
+        "direction": "minimize" if task.sign > 0 else "maximize",
+        "start": tree_to_json(problem.start)[0],
+        "bounds": None if bounds is None else [tree_to_json(end)[0] for end in bounds],
+        "gradient": _gradient(problem),
+        "optimizer": rule.optimizer.name,
+        "optimizer_chosen": "auto" if is_auto(asked) else "asked",
+        "searches": rule.searches,
+        "learning_rate": None if rule.rate_of is not None else rate,
+        "backtracking": asked["learning_rate"] == "backtracking",
+        "schedule": str(schedule) if schedule is not None else None,
+        **numbers["hyper"],
+        **numbers["clips"],
+    }
+    names = ("gtol", "ftol", "xtol", "target", "patience", "max_steps", "max_seconds")
+    return {
+        **settings,
+        **{name: asked[name] for name in names},
+        "escape": bool(asked["escape"]),
+        "seed": asked["seed"],
+        "precision": "float64",
+        "notes": list(problem.notes),
+    }
+
+
+def _gradient(problem: Problem) -> str:
+    """How the gradients are made."""
+    if not isinstance(problem.fn, Foreign):
+        return "jax"
+    return "given" if problem.fn.exact else "central differences"
+
+
+def _curvature(
+    task: Task, ended: Ended, settings: dict[str, Any]
+) -> tuple[Curvature | None, Way | None]:
+    """Measured where the verdict asks for it: at ends that claim something."""
+    sign, trace = task.sign, ended.trace
+    if ended.stop in (Stop.INTERRUPTED, Stop.TARGET):
+        return None, None
+    claims = overshoots(trace, climbs=sign < 0) or at_floor(trace, settings)
+    if ended.stop.budget and not claims:
+        return None, None
+    with task.engine.scope():
+        return survey(task.problem.fn, ended.params, sign=sign, bounds=task.bounds)
+
+
+def _like(start: Any, params: Any) -> Any:
+    """Params in the shape of the start: numbers for numbers, arrays for arrays."""
+    return jax.tree.map(
+        lambda old, new: float(new) if isinstance(old, float) else np.array(new),
+        start,
+        params,
+    )

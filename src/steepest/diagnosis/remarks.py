@@ -1,0 +1,92 @@
+"""Findings that stand beside a verdict: what bounds hold, how often a run went back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from steepest.diagnosis.rates import back_offs, reached
+from steepest.records.trace import Trace
+from steepest.records.verdict import Finding
+
+SHOWN = 3
+"""Coordinates that are named; the rest are counted."""
+
+
+def where(held: Mapping[str, float]) -> str:
+    """Which coordinates lie on a bound, in words.
+
+    Args:
+        held: name -> value, see `on_bounds`.
+
+    >>> where({"a": 0.0, "b": 1.0, "c": 2.5, "d": 4.0})
+    'a at 0, b at 1, c at 2.5 and 1 more'
+    """
+    named = [f"{name} at {value:.6g}" for name, value in [*held.items()][:SHOWN]]
+    more = f" and {len(held) - SHOWN} more" if len(held) > SHOWN else ""
+    return ", ".join(named) + more
+
+
+def bounded(held: Mapping[str, float]) -> Finding | None:
+    """That the point lies on bounds, so that they are part of the answer.
+
+    Args:
+        held: name -> value, see `on_bounds`.
+
+    >>> bounded({"x": 0.0}).advice
+    'the bounds hold x at 0; widen them where they are not meant.'
+    """
+    if not held:
+        return None
+    advice = f"the bounds hold {where(held)}; widen them where they are not meant."
+    evidence = {"coordinates_on_bounds": float(len(held))}
+    evidence |= dict([*held.items()][:SHOWN])
+    return Finding("on_bounds", "info", advice, evidence)
+
+
+def backed_off(
+    trace: Trace, settings: dict[str, Any], *, advised: bool = False
+) -> Finding | None:
+    """That the run met inf or nan and went back to its best point, with shorter steps.
+
+    Args:
+        trace: its rows.
+        settings: learning_rate, optimizer_chosen, searches; see `judge_point`.
+        advised: whether a graver finding names a rate already.
+
+    >>> import numpy as np
+    >>> from steepest.records import Row
+    >>> rows = Row(*(np.array([1.0, np.nan, 1.0]) for _ in Row._fields))
+    >>> trace = Trace(rows._replace(step=np.arange(3)))
+    >>> backed_off(trace, {"learning_rate": 0.5}).remedy
+    {'learning_rate': 0.05}
+    """
+    searches = bool(settings.get("searches"))
+    steps = back_offs(trace, searches=searches)
+    if not len(steps):
+        return None
+    span = (int(steps[0]), int(steps[-1]))
+    evidence = {"times": float(len(steps)), "first_step": float(steps[0])}
+    often = {1: "once", 2: "twice"}.get(len(steps), f"{len(steps)} times")
+    if searches:
+        advice = (
+            f"a trial step met inf or nan {often} and was taken back, as a search may: "
+            "nothing needs to be done."
+        )
+        return Finding("backed_off", "info", advice, evidence, span)
+    rates = trace.learning_rate[np.isfinite(trace.learning_rate)]
+    if len(rates):
+        evidence["learning_rate"] = float(rates[-1])
+    advice = (
+        f"the run met inf or nan {often} and went back to its best point, with "
+        "steps a tenth as long"
+    )
+    rate = reached(trace, settings)
+    if rate is None or advised:
+        return Finding("backed_off", "info", f"{advice}.", evidence, span)
+    auto = "" if settings.get("optimizer_chosen") == "auto" else ", or optimizer='auto'"
+    advice = f"{advice}: start with learning_rate={rate:g}{auto}."
+    remedy = {"learning_rate": rate}
+    return Finding("backed_off", "warning", advice, evidence, span, remedy)

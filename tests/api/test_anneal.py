@@ -1,0 +1,89 @@
+"""anneal: out of the valley that descent stays in."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import steepest as sp
+from steepest.api.annealing import anneal
+
+
+@pytest.mark.parametrize("gradient", [True, False], ids=["langevin", "walk"])
+@pytest.mark.parametrize("name", ["rastrigin", "ackley"])
+def test_finds_what_descent_does_not(name, gradient):
+    start = [3.1, -2.1]
+    assert sp.minimize(name, start).value > 1
+    bounds = (-5.12, 5.12)
+    found = anneal(name, start, bounds=bounds, gradient=gradient, steps=2000)
+    assert found.value == pytest.approx(0, abs=1e-5)
+    assert np.allclose(found.params, 0, atol=1e-4)
+    assert (found.chains.value[:-1] <= found.chains.value[1:]).all()
+    assert found.chains.params.shape == (16, 2)
+
+
+def test_seed_decides_and_json_is_plain():
+    one, same, other = (anneal("himmelblau", n=3, steps=50, seed=s) for s in (1, 1, 2))
+    assert np.array_equal(one.chains.value, same.chains.value)
+    assert not np.array_equal(one.chains.value, other.chains.value)
+    data = json.loads(json.dumps(one.to_json()))
+    assert data["schema"] == "steepest.anneal/1"
+    assert data["settings"]["temperature"] > 0
+    assert "chains" in repr(one)
+
+
+def test_without_polish_the_best_point_seen():
+    found = anneal("himmelblau", n=3, steps=50, polish=False)
+    assert found.best.steps == 0
+    assert found.value == pytest.approx(found.chains.value[0])
+
+
+def test_climb_by_name():
+    found = anneal(
+        "cos(3*x) - x^2/20", {"x": 4.0}, direction="maximize", n=8, steps=500
+    )
+    assert found.params["x"] == pytest.approx(0, abs=1e-5)
+    assert found.value == pytest.approx(1.0)
+    assert isinstance(found.params["x"], float)
+
+
+def test_bounds_are_kept():
+    found = anneal("(x + 3)^2", bounds={"x": (0, 2)}, n=2, steps=50)
+    assert found.params["x"] == 0.0
+    assert (found.chains.params["x"] >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(temperature=0), "temperature=0: must be > 0"),
+        (dict(temperature=-1.0), "temperature=-1.0: must be > 0"),
+        (dict(temperature=float("nan")), "temperature=nan"),
+        (dict(cooling=0), "cooling=0"),
+        (dict(cooling=1.1), "cooling=1.1"),
+        (dict(steps=0), "steps=0"),
+        (dict(n=0), "n=0"),
+        (dict(direction=1), "direction=1"),
+        (dict(progress=2), "progress=2"),
+        (dict(seed="a"), "seed='a'"),
+        (dict(save="x"), "save: many runs"),
+        (dict(gtol=-1), "gtol=-1"),
+        (dict(optimizer="adm"), "Did you mean adam"),
+        (dict(bounds=(0, None)), "give both ends"),
+    ],
+    ids=range(14),
+)
+def test_options_that_cannot_be_meant(options, message, monkeypatch):
+    def never(*args, **options):
+        raise AssertionError("compiled")
+
+    monkeypatch.setattr("steepest.api.annealing.descend_many", never)
+    with pytest.raises(sp.UsageError, match=message):
+        anneal("x^2", {"x": 1.0}, **options)
+
+
+def test_nothing_tells_where_to_begin():
+    with pytest.raises(sp.UsageError, match="nothing tells"):
+        anneal("x^2")

@@ -1,0 +1,194 @@
+"""restarts: from many starts to the distinct minima."""
+
+from __future__ import annotations
+
+import json
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import steepest as sp
+from steepest.api.restarting import restarts
+from steepest.descent import many
+
+HIMMELBLAU = {(3.0, 2.0), (-2.81, 3.13), (-3.78, -3.28), (3.58, -1.85)}
+
+
+def waves(x):
+    return jnp.sum(x**2) / 20 - jnp.sum(jnp.cos(3 * x))
+
+
+@pytest.fixture(scope="module")
+def found():
+    return restarts("himmelblau", n=40)
+
+
+def test_all_minima_with_counts(found):
+    places = {tuple(np.round(m.params, 2)) for m in found.minima}
+    assert places == HIMMELBLAU
+    assert sum(m.times for m in found.minima) == found.converged == found.n == 40
+    assert found.failed == 0
+    assert found.stops == {"GRADIENT_SMALL": 40}
+    values = [m.value for m in found.minima]
+    assert values == sorted(values)
+    assert found.ends.value.tolist() == sorted(found.ends.value)
+
+
+def test_best_is_the_run_alone(found):
+    assert found.best.verdict.kind == "minimum"
+    assert found.best.steps == found.ends.steps[0]
+    assert np.allclose(found.best.params, found.params, atol=1e-9)
+    start = found.starts[found.minima[0].start]
+    assert np.allclose(sp.minimize("himmelblau", start).params, found.params, atol=1e-9)
+    assert found.best is found.best  # made once
+
+
+def test_json_and_text(found):
+    data = json.loads(json.dumps(found.to_json()))
+    assert data["schema"] == "steepest.restarts/1"
+    assert data["runs"]["made"] == 40
+    assert [m["count"] for m in data["minima"]] == [m.times for m in found.minima]
+    assert data["settings"]["optimizer"] == "bfgs"
+    assert "Best of 40 runs" in repr(found)
+    assert "4 distinct" in repr(found)
+
+
+def test_seed_decides(found):
+    again, other = restarts("himmelblau", n=40), restarts("himmelblau", n=40, seed=1)
+    assert np.array_equal(again.ends.value, found.ends.value)
+    assert not np.array_equal(other.starts, found.starts)
+
+
+def test_formula_by_name_and_params_come_back_in_their_shape():
+    got = restarts("(x^2 - 1)^2 + y^2", bounds={"x": (-2, 2), "y": (-1, 1)}, n=12)
+    assert sorted(round(m.params["x"]) for m in got.minima) == [-1, 1]
+    assert isinstance(got.params["y"], float)
+    low, high = got.starts["x"].min(), got.starts["x"].max()
+    assert -2 <= low < -1 < 1 < high <= 2
+
+
+def test_start_is_the_first():
+    got = restarts(waves, np.array([1.0, 1.0]), n=30)
+    assert got.starts[0].tolist() == [1.0, 1.0]
+    assert got.value == pytest.approx(-2.0)
+    boxed = restarts(waves, np.array([1.0, 2.0]), bounds=(-5, 5), n=4)
+    assert boxed.starts[0].tolist() == [1.0, 2.0]
+
+
+def test_sampler():
+    got = restarts(waves, sampler=lambda rng, n: rng.normal(size=(n, 2)), n=5)
+    assert got.starts.shape == (5, 2)
+
+
+def test_climb():
+    got = restarts("4 - (x^2 - 1)^2", bounds=(-2, 2), n=10, direction="maximize")
+    assert got.value == pytest.approx(4.0)
+    assert [m.value for m in got.minima] == pytest.approx([4.0, 4.0])
+    assert got.best.verdict.kind == "maximum"
+
+
+def test_stops_when_found_often_enough(monkeypatch):
+    calls = []
+    descend = many.descend_many
+
+    def counted(*args, **options):
+        calls.append(len(args[1]))
+        return descend(*args, **options)
+
+    monkeypatch.setattr("steepest.api.restarting.descend_many", counted)
+    got = restarts("himmelblau", n=200, enough=3)
+    assert calls == [64]
+    assert got.n == 64
+    assert got.asked == 200
+    assert "found again 3 times" in got.why
+    calls.clear()
+    assert restarts("himmelblau", n=130, enough=1000).n == 130
+    assert calls == [64, 64, 2]
+
+
+def test_bounds_only_say_where_runs_begin_unless_kept():
+    slope = "(x + 3)^2"
+    free = restarts(slope, bounds=(0, 1), n=8)
+    assert free.params["x"] == pytest.approx(-3)
+    assert free.outside == 8
+    assert "keep_bounds=True" in repr(free)
+    kept = restarts(slope, bounds=(0, 1), n=8, keep_bounds=True)
+    assert kept.params["x"] == 0.0
+    assert kept.outside == 0
+    assert kept.best.params["x"] == 0.0
+
+
+def test_runs_that_fail_or_do_not_end_are_counted_apart():
+    got = restarts("log(x)", bounds=(-1, 1), n=20, max_steps=5)
+    assert got.failed >= 10
+    assert got.n == 20
+    slow = restarts("himmelblau", n=5, max_steps=1)
+    assert slow.converged == 0
+    assert slow.minima == ()
+    assert "no run converged" in repr(slow)
+
+
+def test_numpy_functions_too():
+    def cosine(x):
+        return float(np.sum(x**2) / 20 - np.sum(np.cos(3 * x)))
+
+    got = restarts(cosine, bounds=([-2.0, -2.0], [2.0, 2.0]), n=16)
+    assert got.value == pytest.approx(-2.0)
+
+    def breaks(x):
+        if x[0] > 1.5:
+            raise ZeroDivisionError("too far")
+        return float(x[0] ** 2)
+
+    with pytest.raises(sp.DataError, match="too far"):
+        restarts(breaks, bounds=([-2.0], [2.0]), n=16)
+
+
+def test_progress_is_shown_only_when_asked(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    restarts("himmelblau", n=40)
+    assert capsys.readouterr() == ("", "")
+    restarts("himmelblau", n=40, progress=True)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "40/40 runs" in err
+
+
+BAD = [
+    (dict(n=0), "n=0: must be a whole number >= 1"),
+    (dict(n=1.5), "n=1.5"),
+    (dict(n=True), "n=True"),
+    (dict(enough=0), "enough=0"),
+    (dict(direction="down"), "direction='down'"),
+    (dict(seed=-1), "seed=-1"),
+    (dict(progress="yes"), "progress='yes'"),
+    (dict(optimizer="adm"), "Did you mean adam"),
+    (dict(learning_rate=-1.0, optimizer="gd"), "learning_rate=-1.0"),
+    (dict(gtol=-1.0), "gtol=-1.0"),
+    (dict(save="here"), "save: many runs have no such option"),
+    (dict(bounds=(0, None)), "has no end on one side"),
+    (dict(bounds=(1, 0)), "low must be <= high"),
+    (dict(bounds=None, keep_bounds=True), "no bounds to keep"),
+    (dict(bounds=None, spread=-1.0), "spread=-1.0"),
+    (dict(bounds=None, sampler=3), "sampler=3"),
+    (dict(sampler=lambda rng, n: np.zeros((n, 3))), "the params need"),
+    (dict(keep_bounds=True, optimizer="bfgs"), "cannot keep them"),
+    (dict(start=None, bounds=None), "nothing tells where to begin"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), BAD, ids=range(len(BAD)))
+def test_options_that_cannot_be_meant(options, message, monkeypatch):
+    def never(*args, **options):
+        raise AssertionError("compiled")
+
+    monkeypatch.setattr("steepest.api.restarting.descend_many", never)
+    asked = {"start": np.zeros(2), "bounds": (-1, 1), "n": 4, **options}
+    with pytest.raises(sp.UsageError, match=message):
+        restarts(waves, asked.pop("start"), **asked)
+
+
+def test_nowhere_finite():
+    with pytest.raises(sp.DataError, match="not finite at any of the 4 starts"):
+        restarts("log(x)", bounds=(-2, -1), n=4)

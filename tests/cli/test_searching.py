@@ -1,0 +1,118 @@
+"""restarts, anneal and race as a person types them."""
+
+import inspect
+import json
+
+import pytest
+
+from steepest import api
+from steepest.cli import anneal, race, restarts
+from steepest.cli.race import entrant
+from steepest.core.errors import UsageError
+from steepest.steps import OPTIMIZERS
+
+OWN = {"as_json", "strict", "gallery", "optimizers", "formula"}
+HYPER = {name for entry in OPTIMIZERS.values() for name in entry.hyper}
+TOLERANCES = {"gtol", "ftol", "xtol", "target", "patience"}
+STEP = {"optimizer", "learning_rate", "schedule", "clip_norm", "clip_value", *HYPER}
+
+
+def names(command):
+    return {param.name for param in command.params} - OWN
+
+
+def keywords(door):
+    return {
+        name
+        for name, parameter in inspect.signature(door).parameters.items()
+        if parameter.kind is not parameter.VAR_KEYWORD
+    } - {"objective"}
+
+
+def test_options_are_those_of_python():
+    assert names(restarts.command) == (
+        (keywords(api.restarts) - {"sampler"}) | TOLERANCES | STEP
+    )
+    assert names(anneal.command) == keywords(api.anneal)
+    left_out = {"target"}  # of a table; --target is a value to reach
+    assert names(race.command) - TOLERANCES - {
+        "max_steps",
+        "max_seconds",
+        "bounds",
+    } == (keywords(api.race) - left_out)
+
+
+def test_restarts_lists_the_minima(steepest):
+    done = steepest("restarts", "himmelblau", "--n", "40", "--seed", "1")
+    assert done.exit_code == 0
+    assert "of 40 runs" in done.stdout
+    assert "40 converged" in done.stdout
+    assert "[3, 2]" in done.stdout
+
+
+def test_restarts_as_json(steepest):
+    done = steepest(
+        "restarts", "x^4 - 3*x^2 + x", "--bounds", "x=-3:3", "--n", "20", "--json"
+    )
+    found = json.loads(done.stdout)
+    assert found["schema"] == "steepest.restarts/1"
+    assert [round(m["value"], 3) for m in found["minima"]] == [-3.514, -1.07]
+
+
+def test_a_race_has_an_order(steepest):
+    done = steepest(
+        "race",
+        "rosenbrock",
+        "bfgs",
+        "slow=gd:learning_rate=0.001",
+        "--max-steps",
+        "200",
+    )
+    assert done.exit_code == 0
+    lines = [line.split() for line in done.stdout.splitlines() if line]
+    assert lines[0][:2] == ["Best:", "bfgs."]
+    assert lines[-2][-1] == "bfgs"
+    assert lines[-1][-1] == "slow"
+
+
+def test_strict_asks_that_the_best_has_converged(steepest):
+    words = ("race", "rosenbrock", "gd:learning_rate=0.001", "--max-steps", "5")
+    assert steepest(*words).exit_code == 0
+    assert steepest(*words, "--strict").exit_code == 3
+
+
+def test_annealing_finds_what_descent_does_not(steepest):
+    done = steepest("anneal", "rastrigin", "--steps", "1500", "--json")
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["value"] == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("restarts", "himmelblau", "--n", "0"), "n=0"),
+        (("restarts", "x^2 + y^2"), "bounds"),
+        (("restarts", "himmelblau", "--bounds", "3:1"), "low"),
+        (("restarts", "himmelblau", "--bounds", "abc"), "LOW:HIGH"),
+        (("anneal", "ackley", "--temperature", "0"), "temperature=0"),
+        (("anneal", "ackley", "--temperature=-1"), "temperature=-1"),
+        (("race", "beale"), "no entrants"),
+        (("race", "beale", "gd", "gd"), "two entrants"),
+        (("race", "beale", "adma"), "adam"),
+        (("race", "beale", "gd:learning_rate=-1"), "learning_rate"),
+    ],
+)
+def test_what_cannot_be_meant_is_told(steepest, words, told):
+    done = steepest(*words)
+    assert done.exit_code == 2
+    assert told in done.stderr
+    assert not done.stdout
+
+
+def test_the_spelling_of_an_entrant():
+    assert entrant("momentum:learning_rate=0.1,momentum=0.5") == (
+        "momentum:learning_rate=0.1,momentum=0.5",
+        {"optimizer": "momentum", "learning_rate": 0.1, "momentum": 0.5},
+    )
+    with pytest.raises(UsageError, match="before the colon"):
+        entrant("gd:optimizer=adam")
