@@ -57,8 +57,9 @@ def entrant(text: str) -> tuple[str, dict[str, Any]]:
     cls=Command,
     help="""Run settings side by side on FORMULA.
 
-    All begin at one start with one seed. Each ENTRANT is an optimizer with its options, [NAME=]OPTIMIZER[:option=value,...].
-    Those that differ in numbers alone run as lanes of one compiled program.""",
+    All begin at one start with one seed. Each ENTRANT is an optimizer with its options,
+    [NAME=]OPTIMIZER[:option=value,...]. Those that differ in numbers alone run as lanes
+    of one compiled program.""",
     examples="""
     steepest race rosenbrock bfgs bb adam:learning_rate=0.01
     steepest race "x**2 + 10*y**2" slow=gd:learning_rate=0.01 gd --start x=3,y=4

@@ -50,8 +50,8 @@ NOT_CONVERGED = 3
     cls=Command,
     help="""Descend from many starts at once.
 
-    The distinct minima are listed, with how often each was found. Starts are spread evenly in --bounds (a gallery function brings its own), or drawn
-    about --start.""",
+    The distinct minima are listed, with how often each was found. Starts are spread
+    evenly in --bounds (a gallery function brings its own), or drawn about --start.""",
     examples="""
     steepest restarts himmelblau --n 200
     steepest restarts "x**4 - 3*x**2 + x" --bounds x=-3:3 --n 50
