@@ -356,3 +356,35 @@ def test_a_function_that_cannot_be_hashed_is_taken_too():
     assert problem.label == "Bowl"
     path = descended(problem.fn, START)
     np.testing.assert_allclose(path[-1], START * 0.998**49, rtol=1e-7)
+
+
+def test_differences_at_a_bound_ask_for_nothing_outside():
+    low, high = np.array([0.0, -1.0, 2.0]), np.array([1.0, 5.0, 2.0])
+    asked = []
+
+    def fn(x):
+        asked.append(x.copy())
+        return float(x[0] ** 2.5 + 3 * x[0] + np.exp(x[1]) + x[2])
+
+    for point in ([0.0, 5.0, 2.0], [1.0, -1.0, 2.0], [1e-9, 4.9999999, 2.0]):
+        x = np.array(point)
+        slopes = central_differences(fn, x, room=(low, high))
+        exact = [2.5 * x[0] ** 1.5 + 3, np.exp(x[1]), 0.0]  # the last has no room
+        np.testing.assert_allclose(slopes, exact, rtol=1e-6)
+    asked = np.array(asked)
+    assert ((low <= asked) & (asked <= high)).all()
+
+
+def test_a_function_defined_within_its_bounds_alone_is_minimised():
+    asked = []
+
+    def fn(x):
+        asked.append(x.copy())
+        return float(np.sum(np.sqrt(x)) + (x[1] - 2.0) ** 2)
+
+    run = sp.minimize(fn, np.array([1.0, 1.0]), bounds=(0.0, 4.0))
+    assert run.params[0] == 0.0
+    assert 1.0 < run.params[1] < 2.0
+    # jax was tried first, with tracers
+    asked = [x for x in asked if isinstance(x, np.ndarray)]
+    assert np.min(asked) >= 0.0

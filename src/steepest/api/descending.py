@@ -77,6 +77,8 @@ def set_up(objective: Any, start: Any, sign: float, **asked: Any) -> Task:
     key = random.key(asked["seed"])
     problem = pose(objective, start, asked["grad"])
     bounds = box(asked["bounds"], problem.start)
+    if bounds is not None and isinstance(problem.fn, Foreign):
+        problem.fn.keep_within(bounds.low, bounds.high)
     size = tree.size(problem.start)
     rule, numbers = settle(
         choose(asked, size, bounded=bounds is not None),

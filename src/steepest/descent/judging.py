@@ -73,7 +73,13 @@ def observe(watch: Watch, params: Any, value: Any, step: Any, *, sound: Any) -> 
 
 
 def judge(
-    watch: Watch, limits: Limits, value: Any, slope: Any, step: Any
+    watch: Watch,
+    limits: Limits,
+    value: Any,
+    slope: Any,
+    step: Any,
+    *,
+    searches: bool = False,
 ) -> tuple[jax.Array, Watch]:
     """The code of the first limit that is met (0: go on), and the Watch.
 
@@ -86,12 +92,17 @@ def judge(
         value: the objective at the point.
         slope: the norm of its gradient, with bounds of the projected one.
         step: updates made before.
+        searches: whether the rule tries points: then a small gradient counts at the
+            best of them alone, since a trial that is too high is taken back.
     """
     tests = []
     if limits.target is not None:
         tests.append((Stop.TARGET, value <= limits.target))
     if limits.gtol is not None:
-        tests.append((Stop.GRADIENT_SMALL, slope <= limits.gtol))
+        small = slope <= limits.gtol
+        if searches:
+            small &= value <= watch.best_value + _noise(watch)
+        tests.append((Stop.GRADIENT_SMALL, small))
     if limits.ftol is not None:
         change = jnp.abs(watch.last.value - value)
         flat = (step > 0) & (change <= limits.ftol * jnp.maximum(1, jnp.abs(value)))
@@ -169,6 +180,12 @@ def stands_still(before: Any, now: Any) -> jax.Array:
         return jnp.all(jnp.abs(new - old) <= unit * jnp.abs(new))
 
     return jnp.all(jnp.stack(jax.tree.leaves(jax.tree.map(leaf, before, now))))
+
+
+def _noise(watch: Watch) -> Any:
+    """What rounding alone may add to the best value."""
+    scale = jnp.fmax(jnp.abs(watch.first_value), jnp.abs(watch.best_value))
+    return 8 * jnp.finfo(watch.best_value.dtype).eps * scale
 
 
 def _first(tests: list[tuple[Stop, Any]]) -> jax.Array:

@@ -166,7 +166,9 @@ def one_step(
         watch = watch._replace(total=watch.total + value, values=watch.values + 1)
     else:
         watch = judging.observe(watch, params, value, state.step, sound=sound)
-        code, watch = judging.judge(watch, limits, value, slope, state.step)
+        code, watch = judging.judge(
+            watch, limits, value, slope, state.step, searches=rule.searches
+        )
     code = _accident(plan, watch, code, state.step, sound=sound)
     updates, opt_state, _ = rule.update(
         grad,

@@ -55,6 +55,7 @@ class Foreign:
         self.fn, self.grad, self.layout, self.label = fn, grad, layout, label
         self.traced = traced
         self.eps = EPS
+        self.room: tuple[Vector, Vector] | None = None
         self.evaluations = 0
         self.fault: BaseException | None = None
         self._last: Vector = np.zeros(0)
@@ -79,10 +80,19 @@ class Foreign:
         Returns:
             What the function returns at the start, whatever it is.
         """
-        self.fault, self.evaluations = None, 0
+        self.fault, self.evaluations, self.room = None, 0, None
         out = self._run(self._fn, self.layout.flat(start))
         self.eps = _precision(out)
         return out
+
+    def keep_within(self, low: Any, high: Any) -> None:
+        """Ask for no value outside of bounds, not even to take a difference.
+
+        Args:
+            low: a tree like the params.
+            high: a tree like them.
+        """
+        self.room = self.layout.flat(low), self.layout.flat(high)
 
     def check(self) -> None:
         """Raise what went wrong in the user's code since `begin`, if anything did."""
@@ -111,7 +121,9 @@ class Foreign:
     def gradient_at(self, vector: Vector) -> Vector:
         """The gradient at the tree that a vector holds."""
         if self._grad is None:
-            return central_differences(self.value_at, vector, eps=self.eps)
+            return central_differences(
+                self.value_at, vector, eps=self.eps, room=self.room
+            )
         given = self._run(self._grad, vector)
         return np.asarray(self.layout.gather(given, "grad"), float)
 
@@ -211,7 +223,11 @@ def _wrapped(thread: int, *parts: Any) -> Foreign:
 
 
 def central_differences(
-    fn: Callable[[Vector], float], point: Vector, *, eps: float = EPS
+    fn: Callable[[Vector], float],
+    point: Vector,
+    *,
+    eps: float = EPS,
+    room: tuple[Vector, Vector] | None = None,
 ) -> Vector:
     """The gradient from 2n values.
 
@@ -221,6 +237,8 @@ def central_differences(
         fn: vector -> number.
         point: (n,) where.
         eps: rounding of the values, relative.
+        room: (low, high) that no value is asked outside of. Where a bound is nearer
+            than h_i the slope is that of the parabola through three points inside.
 
     Returns:
         (n,) slopes, in error by about eps^(2/3). nan where a value is not finite: a
@@ -235,11 +253,39 @@ def central_differences(
     for i in range(len(point)):
         ahead, behind = point.copy(), point.copy()
         step = eps ** (1 / 3) * max(1.0, abs(point[i]))
+        if room is not None and not room[0][i] + step <= point[i] <= room[1][i] - step:
+            slopes[i] = _inward(fn, point, i, step, room[0][i], room[1][i])
+            continue
         ahead[i], behind[i] = point[i] + step, point[i] - step
         with np.errstate(all="ignore"):
             # over what was stepped, which rounding makes differ from 2 * step
             slopes[i] = np.float64(fn(ahead) - fn(behind)) / (ahead[i] - behind[i])
     return slopes
+
+
+def _inward(
+    fn: Callable[[Vector], float],
+    point: Vector,
+    i: int,
+    step: float,
+    low: float,
+    high: float,
+) -> float:
+    """(-3 f(x) + 4 f(x + h) - f(x + 2 h)) / (2 h), h leading away from the near bound.
+
+    0 where the bounds leave no room at all.
+    """
+    up = high - point[i] >= point[i] - low
+    step = min(step, (high - point[i] if up else point[i] - low) / 2)
+    if step == 0:
+        return 0.0
+    first, second = point.copy(), point.copy()
+    first[i] += step if up else -step
+    second[i] += 2 * step if up else -2 * step
+    first[i], second[i] = np.clip((first[i], second[i]), low, high)
+    length = first[i] - point[i]
+    with np.errstate(all="ignore"):
+        return float((4 * fn(first) - 3 * fn(point) - fn(second)) / (2 * length))
 
 
 def number(out: Any, label: str) -> float:
