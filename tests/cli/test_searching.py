@@ -91,7 +91,9 @@ def test_annealing_finds_what_descent_does_not(steepest):
     ("words", "told"),
     [
         (("restarts", "himmelblau", "--n", "0"), "n=0"),
-        (("restarts", "x^2 + y^2"), "bounds"),
+        (("restarts", "x^2 + y^2"), "--start x=1,y=1"),
+        (("anneal", "x^2"), "--start x=1"),
+        (("race", "x^2", "gd"), "--start x=1"),
         (("restarts", "himmelblau", "--bounds", "3:1"), "low"),
         (("restarts", "himmelblau", "--bounds", "abc"), "LOW:HIGH"),
         (("anneal", "ackley", "--temperature", "0"), "temperature=0"),

@@ -9,6 +9,7 @@ import click
 from steepest.cli.command import Command
 from steepest.cli.ending import exit_code
 from steepest.cli.functions import (
+    ask_for_start,
     direction_option,
     point_fields,
     problem_options,
@@ -90,6 +91,8 @@ def command(
     from steepest import api
 
     options = given(ctx, "formula", "as_json", "strict")
+    if not {"start", "bounds"} & set(options):
+        ask_for_start(formula)
     with interruptible():
         found: Annealed = api.anneal(formula, **options)
     if as_json:

@@ -138,7 +138,7 @@ def function_command(door: str, *, summary: str, examples: str) -> Command:
 
         options = given(ctx, "formula", "as_json", "strict")
         if "start" not in options:
-            _ask_for_start(formula)
+            ask_for_start(formula)
         with interruptible():
             run: Run = getattr(api, door)(formula, **options)
         if as_json:
@@ -150,7 +150,7 @@ def function_command(door: str, *, summary: str, examples: str) -> Command:
     return command
 
 
-def _ask_for_start(formula: str) -> None:
+def ask_for_start(formula: str) -> None:
     """A formula needs a start: say for which variables."""
     from steepest.problems.start import example_start
 

@@ -8,6 +8,7 @@ import click
 
 from steepest.cli.command import Command
 from steepest.cli.functions import (
+    ask_for_start,
     direction_option,
     problem_options,
     tolerance_options,
@@ -94,6 +95,13 @@ def command(
 
     options = given(ctx, "formula", "entrants", "start", "as_json", "strict")
     start = ctx.params["start"]
+    if not entrants:
+        raise UsageError(
+            "race: there are no entrants; name some, such as bfgs "
+            "adam:learning_rate=0.01."
+        )
+    if start is None:
+        ask_for_start(formula)
     with interruptible():
         raced: Race = api.race(formula, start, map(entrant, entrants), **options)
     if as_json:

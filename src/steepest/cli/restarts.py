@@ -8,6 +8,7 @@ import click
 
 from steepest.cli.command import Command
 from steepest.cli.functions import (
+    ask_for_start,
     direction_option,
     point_fields,
     problem_options,
@@ -107,6 +108,8 @@ def command(
     from steepest import api
 
     options = given(ctx, "formula", "as_json", "strict")
+    if not {"start", "bounds"} & set(options):
+        ask_for_start(formula)
     with interruptible():
         found: Restarts = api.restarts(formula, **options)
     if as_json:
