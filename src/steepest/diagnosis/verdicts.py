@@ -167,6 +167,8 @@ def _rounded(trace: Trace, curvature: Curvature | None) -> bool:
     """Whether rounding of the params alone makes a gradient like this."""
     if curvature is None:
         return False
+    if trace.grad_norm[-1] > trace.grad_norm[0]:
+        return False  # steeper than where it began: a kink, or the edge of the domain
     reach = EPS * (1 + trace.param_norm[-1])
     return bool(trace.grad_norm[-1] <= 1e3 * reach * steepest(curvature))
 
@@ -183,7 +185,9 @@ def _not_stationary(
     settings: dict[str, Any],
 ) -> Verdict:
     auto = settings.get("optimizer_chosen") == "auto"
-    faster = "" if auto else ", raise learning_rate, or use optimizer='auto'"
+    faster = "" if auto else ", or use optimizer='auto'"
+    if settings.get("learning_rate") is not None:
+        faster = f", raise learning_rate{faster}"
     advice = {
         Stop.GRADIENT_SMALL: "the point that met gtol is worse than the best seen; "
         "start again from params with a smaller learning_rate",
