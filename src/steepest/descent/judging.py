@@ -101,7 +101,7 @@ def judge(
     if limits.gtol is not None:
         small = slope <= limits.gtol
         if searches:
-            small &= value <= watch.best_value + _noise(watch)
+            small &= value <= watch.best_value + noise(watch)
         tests.append((Stop.GRADIENT_SMALL, small))
     if limits.ftol is not None:
         change = jnp.abs(watch.last.value - value)
@@ -182,7 +182,7 @@ def stands_still(before: Any, now: Any) -> jax.Array:
     return jnp.all(jnp.stack(jax.tree.leaves(jax.tree.map(leaf, before, now))))
 
 
-def _noise(watch: Watch) -> Any:
+def noise(watch: Watch) -> Any:
     """What rounding alone may add to the best value."""
     scale = jnp.fmax(jnp.abs(watch.first_value), jnp.abs(watch.best_value))
     return 8 * jnp.finfo(watch.best_value.dtype).eps * scale

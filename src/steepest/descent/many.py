@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.core import tree
-from steepest.descent import program
+from steepest.descent import judging, program
 from steepest.descent.jax_engine import JaxEngine
 from steepest.descent.pace import Pace
 from steepest.descent.program import Inner, Plan, come_back, one_step, oversee
@@ -349,9 +349,7 @@ def _choose(state: State, code: Any) -> tuple[Any, Any, Any]:
     """(params, value, step) to return: as the loop chooses for a single run."""
     watch = state.watch
     rests = jnp.isin(code, jnp.array(_RESTING, jnp.int32))
-    scale = jnp.maximum(jnp.abs(watch.first_value), jnp.abs(watch.best_value))
-    noise = 8 * jnp.finfo(scale.dtype).eps * scale
-    last = rests & (watch.last.value <= watch.best_value + noise)
+    last = rests & (watch.last.value <= watch.best_value + judging.noise(watch))
     here = (state.params, watch.last.value, state.step)
     return tree.select(
         last, here, (watch.best_params, watch.best_value, watch.best_step)
