@@ -87,3 +87,25 @@ def test_options_that_cannot_be_meant(options, message, monkeypatch):
 def test_nothing_tells_where_to_begin():
     with pytest.raises(sp.UsageError, match="nothing tells"):
         anneal("x^2")
+
+
+def test_chains_that_begin_nowhere_are_counted():
+    found = anneal("x - log(x)", bounds=(-1, 3), n=16, steps=100)
+    assert found.lost == 3
+    assert len(found.chains.value) == 13
+    assert np.isfinite(found.chains.value).all()
+    assert "16 chains of 100 steps; 3 not finite at the start, and lost" in repr(found)
+    assert found.to_json()["chains_lost"] == 3
+    assert found.value == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("n", "where"), [(4, "any of the 4 chains"), (1, "the 1 ch")])
+def test_all_chains_begin_nowhere(n, where):
+    with pytest.raises(sp.DataError, match=f"not finite where {where}"):
+        anneal("log(x)", {"x": -99.0}, n=n, steps=5, temperature=1.0)
+
+
+def test_one_step_is_enough():
+    found = anneal("x^2", bounds=(-1, 1), n=1, steps=1)
+    assert "1 chain of 1 step" in repr(found)
+    assert found.lost == 0

@@ -1,4 +1,4 @@
-"""escape=True: saddles are left, the trace goes on, minima are left alone."""
+"""Ends that are not the best point in sight are left; minima are left alone."""
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ def monkey(p):
 
 
 def test_a_saddle_is_left_and_the_trace_goes_on():
-    stays = sp.minimize(pass_, np.zeros(2))
+    stays = sp.minimize(pass_, np.zeros(2), escape=False)
     assert (stays.verdict.kind, stays.steps, stays.converged) == ("saddle", 0, False)
     run = sp.minimize(pass_, np.zeros(2), escape=True)
     assert run.settings["escape"]
@@ -39,6 +39,56 @@ def test_a_saddle_is_left_and_the_trace_goes_on():
         values = [float(pass_(point)) for point in run.trace.path]
     np.testing.assert_allclose(run.trace.value, values, rtol=1e-12, atol=1e-15)
     assert run.trace.value[1] < run.trace.value[0]
+
+
+def test_it_is_the_default_where_the_way_is_left_to_us():
+    assert sp.minimize(pass_, np.zeros(2)).converged
+    for asked in (dict(optimizer="bfgs"), dict(learning_rate=0.1)):
+        run = sp.minimize(pass_, np.zeros(2), **asked)
+        assert (run.verdict.kind, run.settings["escape"]) == ("saddle", False)
+    run = sp.minimize(pass_, np.zeros(2), learning_rate=0.1, escape=True)
+    assert run.converged
+
+
+@pytest.mark.parametrize("escape", ["yes", None, 2, [True]], ids=repr)
+def test_another_word_is_refused(escape):
+    with pytest.raises(sp.UsageError, match="escape=.*: must be True, False or 'auto'"):
+        sp.minimize(pass_, np.zeros(2), escape=escape)
+
+
+def wells(x):
+    """x^2 with a ripple: its best point is at 0, its wells are 1/2 apart."""
+    return x**2 + 0.5 * jnp.sin(2 * jnp.pi * x) ** 2
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_ridge_is_crossed_to_a_better_point_in_sight(sign):
+    door = sp.minimize if sign > 0 else sp.maximize
+    stays = door(lambda x: sign * wells(x), 0.9, escape=False)
+    run = door(lambda x: sign * wells(x), 0.9)
+    assert abs(stays.params) > 0.4
+    assert abs(run.params) < abs(stays.params) - 0.3
+    assert run.converged
+    assert sign * run.value < sign * stays.value
+
+
+def test_a_foreign_function_crosses_it_too():
+    stays = sp.minimize(lambda x: float(wells(x)), 0.9, escape=False)
+    run = sp.minimize(lambda x: float(wells(x)), 0.9)
+    assert run.value < stays.value
+
+
+def test_gtol_is_tightened_where_the_slope_goes_on():
+    loose = sp.minimize("1e-10*x^2", 1.0, escape=False)
+    assert (loose.steps, loose.converged) == (0, False)
+    run = sp.minimize("1e-10*x^2", 1.0)
+    assert run.converged
+    assert run.params == pytest.approx(0, abs=1e-3)
+    assert run.settings["gtol"] == 1e-6
+    endless = sp.minimize("exp(-x)", 0.0)
+    assert endless.verdict.kind == "not_stationary"
+    assert "there may be no minimum this way" in endless.verdict.findings[0].advice
+    assert 1e-11 < endless.grad_norm < 1e-8, "tightened, and then enough"
 
 
 def test_a_saddle_met_on_the_way_is_left_too():

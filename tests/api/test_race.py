@@ -127,6 +127,8 @@ def fine(**options):
         (3, "entrants=3"),
         (fine(learning_rate=-1), "entrant 'bad': learning_rate=-1: must be > 0"),
         (fine(optimizer="adm"), "entrant 'bad': .*Did you mean adam"),
+        (fine(max_step=3), "entrant 'bad': max_step: .*Did you mean max_steps"),
+        (fine(lerning_rate=1), "entrant 'bad': .*Did you mean learning_rate"),
         (fine(momentum=0.9, optimizer="gd"), "entrant 'bad': momentum"),
         (fine(gtol=-1.0), "entrant 'bad': gtol"),
         (
@@ -134,7 +136,7 @@ def fine(**options):
             "entrant 'bad': .*Did you mean cosine",
         ),
     ],
-    ids=range(13),
+    ids=range(15),
 )
 @pytest.mark.parametrize("data", [False, True], ids=["function", "data"])
 def test_entrants_that_cannot_run(entrants, message, data, monkeypatch):

@@ -40,7 +40,8 @@ def test_best_is_the_run_alone(found):
     assert found.best.steps == found.ends.steps[0]
     assert np.allclose(found.best.params, found.params, atol=1e-9)
     start = found.starts[found.minima[0].start]
-    assert np.allclose(sp.minimize("himmelblau", start).params, found.params, atol=1e-9)
+    alone = sp.minimize("himmelblau", start, escape=False)
+    assert np.allclose(alone.params, found.params, atol=1e-9)
     assert found.best is found.best  # made once
 
 
@@ -50,8 +51,11 @@ def test_json_and_text(found):
     assert data["runs"]["made"] == 40
     assert [m["count"] for m in data["minima"]] == [m.times for m in found.minima]
     assert data["settings"]["optimizer"] == "bfgs"
+    assert [m["kind"] for m in data["minima"]] == ["minimum"] * 4
+    assert data["kind"] == "minimum"
+    assert data["others"] == []
     assert "Best of 40 runs" in repr(found)
-    assert "4 distinct" in repr(found)
+    assert "40 converged to 4 distinct minima" in repr(found)
 
 
 def test_seed_decides(found):
@@ -126,7 +130,8 @@ def test_runs_that_fail_or_do_not_end_are_counted_apart():
     slow = restarts("himmelblau", n=5, max_steps=1)
     assert slow.converged == 0
     assert slow.minima == ()
-    assert "no run converged" in repr(slow)
+    assert "(from a run that did not converge)" in repr(slow)
+    assert "0 converged, 5 did not converge" in repr(slow)
 
 
 def test_numpy_functions_too():
@@ -168,6 +173,7 @@ BAD = [
     (dict(gtol=-1.0), "gtol=-1.0"),
     (dict(save="here"), "save: many runs have no such option"),
     (dict(bounds=(0, None)), "has no end on one side"),
+    (dict(start=None, bounds=([0, 0], [1, None])), "an end is missing"),
     (dict(bounds=(1, 0)), "low must be <= high"),
     (dict(bounds=None, keep_bounds=True), "no bounds to keep"),
     (dict(bounds=None, spread=-1.0), "spread=-1.0"),
@@ -190,5 +196,130 @@ def test_options_that_cannot_be_meant(options, message, monkeypatch):
 
 
 def test_nowhere_finite():
-    with pytest.raises(sp.DataError, match="not finite at any of the 4 starts"):
+    with pytest.raises(sp.DataError, match="not finite at any of the 4 starts; draw"):
         restarts("log(x)", bounds=(-2, -1), n=4)
+    with pytest.raises(sp.DataError, match="not finite at the 1 start;"):
+        restarts("log(x)", bounds=(-2, -1), n=1)
+
+
+def ends(found):
+    return [(point.kind, point.times) for point in found.points]
+
+
+def test_saddles_are_no_minima():
+    axis = lambda rng, n: np.c_[rng.uniform(-1, 1, n), np.zeros(n)]  # noqa: E731
+    got = restarts(lambda x: x[0] ** 2 - x[1] ** 2 + x[1] ** 4, sampler=axis, n=5)
+    assert ends(got) == [("saddle", 5)]
+    assert got.minima == ()
+    assert (got.converged, got.elsewhere) == (0, 5)
+    assert "no minimum but a saddle, found 5 times" in got.headline
+    assert "0 converged, 5 ended at 1 saddle" in repr(got)
+    assert got.to_json()["others"][0]["kind"] == got.best.verdict.kind == "saddle"
+
+
+def test_slopes_without_end_are_no_minima():
+    got = restarts("exp(-x)", {"x": 1.0}, n=6)
+    assert ends(got) == [("not_stationary", 6)]
+    assert got.converged == 0
+    assert "6 ended at 1 point on a slope that goes on" in repr(got)
+
+
+def test_plateaus_are_no_minima():
+    got = restarts(lambda x: 3 + 0 * jnp.sum(x), np.zeros(2), n=5)
+    assert ends(got) == [("plateau", 5)]
+    assert got.converged == 0
+    assert "no minimum but a plateau, found 5 times" in got.headline
+
+
+def test_other_ends_stand_apart():
+    got = restarts("-exp(-x^2)", bounds=(-40, 40), n=40)
+    assert [m.value for m in got.minima] == pytest.approx([-1.0])
+    assert not {point.kind for point in got.others} & {"minimum", None}
+    assert got.elsewhere > 20
+    assert got.converged + got.elsewhere == 40
+    assert got.top is got.points[0]
+    data = got.to_json()
+    assert data["runs"]["converged"] == got.minima[0].times
+    assert sum(p["count"] for p in data["others"]) == data["runs"]["elsewhere"]
+
+
+def test_a_flat_minimum_is_one():
+    got = restarts("(x - y)^2/1000 + (x + y - 1)^4", bounds=(-5, 5), n=30)
+    assert ends(got) == [("minimum", 30)]
+
+
+def test_near_minima_of_one_value_are_two():
+    got = restarts("1e8*(x^2 - 0.000025)^2", bounds=(-1, 1), n=20)
+    assert sorted(m.params["x"] for m in got.minima) == pytest.approx([-5e-3, 5e-3])
+
+
+def test_far_minima_of_one_value_are_many():
+    got = restarts("cos(x)", bounds=(-1000, 1000), n=30)
+    places = [round((p.params["x"] / np.pi - 1) / 2, 6) for p in got.points]
+    assert all(place == round(place) for place in places)
+    assert len(set(places)) == len(places)
+
+
+def test_the_best_twenty_are_surveyed():
+    got = restarts("cos(x)", bounds=(-1000, 1000), n=30)
+    assert len(got.points) > 20
+    assert [p.kind for p in got.points[:20]] == ["minimum"] * 20
+    assert {p.kind for p in got.points[20:]} == {None}
+    assert len(got.minima) == 20
+    left = len(got.points) - 20
+    assert f"{left} point{'s' if left > 1 else ''} (not measured)" in got.tally
+
+
+def test_kinds_are_those_of_single_runs():
+    got = restarts("(x^2 - 1)^2 + (y^2 - 1)^2 + x*y/10", bounds=(-2, 2), n=12)
+    for point in got.points:
+        start = {name: rows[point.start] for name, rows in got.starts.items()}
+        run = sp.minimize(
+            "(x^2 - 1)^2 + (y^2 - 1)^2 + x*y/10", start, escape=False, max_steps=1000
+        )
+        assert run.verdict.kind == point.kind
+
+
+def test_bounds_that_hold_a_point_make_it_a_minimum():
+    got = restarts("x + y^2", bounds=(-1, 1), n=6, keep_bounds=True)
+    assert ends(got) == [("minimum", 6)]
+    assert got.params == pytest.approx({"x": -1.0, "y": 0.0}, abs=1e-6)
+
+
+def test_the_target_is_no_minimum():
+    got = restarts("x^2", bounds=(-4, 4), n=5, target=0.5)
+    assert got.points == ()
+    assert got.converged == 5
+    assert "(the target was reached)" in got.headline
+    assert "5 reached the target" in got.tally
+
+
+def test_why_runs_failed():
+    got = restarts("x - log(x)", bounds=(-1, 3), n=20)
+    assert got.failures == {"not finite at the start": got.failed}
+    assert got.failed == 5
+    assert "5 failed (5 not finite at the start)" in repr(got)
+    down = restarts("x^3 + x", bounds=(-1, 1), n=4)
+    assert down.failures == {"diverged": 4}
+    assert down.headline.startswith("All 4 runs failed (4 diverged)")
+    assert down.to_json()["runs"]["failures"] == {"diverged": 4}
+
+
+def test_one_is_told_as_one():
+    got = restarts("x^2", bounds=(-1, 1), n=1)
+    assert "Best of 1 run: " in got.headline
+    assert "found 1 time)" in got.headline
+    assert "1 converged to 1 distinct minimum" in got.tally
+
+
+def test_differences_are_told_once():
+    got = restarts(lambda x: float(np.sum(x**2)), bounds=([-1.0], [1.0]), n=3)
+    assert repr(got).count("central differences") == 1
+    assert ends(got) == [("minimum", 3)]
+
+
+def test_best_value_counts_though_its_run_did_not_rest():
+    got = restarts("x^3 - 3*x", bounds=(-2.5, 2.5), n=12)
+    assert got.top is None
+    assert "(from a run that diverged)" in got.headline
+    assert [m.value for m in got.minima] == pytest.approx([-2.0])

@@ -50,6 +50,35 @@ def test_restarts_lists_the_minima(steepest):
     assert "[3, 2]" in done.stdout
 
 
+def test_restarts_lists_other_ends_apart(steepest):
+    words = ("restarts", "exp(-x)", "--start", "x=1", "--n", "5")
+    done = steepest(*words)
+    assert done.exit_code == 0
+    assert "no minimum but a point on a slope that goes on" in done.stdout
+    assert "0 converged, 5 ended at 1 point on a slope that goes on" in done.stdout
+    assert done.stdout.splitlines()[-2].split() == ["value", "runs", "kind", "params"]
+    assert steepest(*words, "--strict").exit_code == 3
+    found = json.loads(steepest(*words, "--json").stdout)
+    assert found["minima"] == []
+    assert [m["kind"] for m in found["others"]] == ["not_stationary"]
+    assert found["runs"]["converged"] == 0
+
+
+def test_restarts_that_all_diverge(steepest):
+    done = steepest("restarts", "x^3 + x", "--bounds", "x=-1:1", "--n", "4")
+    assert done.exit_code == 4
+    assert done.stdout.startswith("All 4 runs failed (4 diverged)")
+    assert "; --keep-bounds keeps them inside" in done.stdout
+
+
+def test_chains_that_are_lost_are_told(steepest):
+    done = steepest(
+        "anneal", "x - log(x)", "--bounds", "-1:3", "--n", "4", "--steps", "20"
+    )
+    assert done.exit_code == 0
+    assert "4 chains of 20 steps" in done.stdout
+
+
 def test_restarts_as_json(steepest):
     done = steepest(
         "restarts", "x^4 - 3*x^2 + x", "--bounds", "x=-3:3", "--n", "20", "--json"
@@ -90,14 +119,25 @@ def test_annealing_finds_what_descent_does_not(steepest):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("restarts", "himmelblau", "--n", "0"), "n=0"),
+        (("restarts", "himmelblau", "--n", "0"), "error: --n 0: must be"),
+        (("restarts", "himmelblau", "--enough", "0"), "error: --enough 0: must be"),
+        (("restarts", "x", "--start", "1", "--spread=-1"), "error: --spread -1.0: "),
+        (("restarts", "x", "--start", "1", "--keep-bounds"), "error: --keep-bounds: t"),
+        (("restarts", "himmelblau", "--bounds", "0:"), "error: --bounds: an end is"),
+        (("restarts", "x", "--start", "9", "--bounds", "0:1"), "outside of its bounds"),
+        (("anneal", "ackley", "--n", "0"), "error: --n 0: must be"),
+        (("anneal", "ackley", "--steps", "0"), "error: --steps 0: must be"),
+        (("anneal", "ackley", "--cooling", "2"), "error: --cooling 2.0: must be"),
+        (("anneal", "ackley", "--bounds", "3:1"), "error: --bounds: params[0] has low"),
+        (("anneal", "x", "--start", "9", "--bounds", "0:1"), "outside of its bounds"),
+        (("anneal", "x^2", "--bounds", "x=:1"), "error: --bounds: an end is missing"),
         (("restarts", "x^2 + y^2"), "--start x=1,y=1"),
         (("anneal", "x^2"), "--start x=1"),
         (("race", "x^2", "gd"), "--start x=1"),
         (("restarts", "himmelblau", "--bounds", "3:1"), "low"),
         (("restarts", "himmelblau", "--bounds", "abc"), "LOW:HIGH"),
-        (("anneal", "ackley", "--temperature", "0"), "temperature=0"),
-        (("anneal", "ackley", "--temperature=-1"), "temperature=-1"),
+        (("anneal", "ackley", "--temperature", "0"), "--temperature 0.0: must"),
+        (("anneal", "ackley", "--temperature=-1"), "--temperature -1.0: must"),
         (("race", "beale"), "no entrants"),
         (("race", "beale", "gd", "gd"), "two entrants"),
         (("race", "beale", "adma"), "adam"),

@@ -24,7 +24,14 @@ from steepest.cli.show import (
 
 COMMAND = click.Command(
     "fit",
-    params=[click.Option([f"--{name}"]) for name in ("learning-rate", "optimizer")],
+    params=[
+        *(
+            click.Option([f"--{name}"])
+            for name in ("learning-rate", "optimizer", "gtol", "bounds")
+        ),
+        click.Option(["--escape"], is_flag=True),
+        click.Argument(["formula"]),
+    ],
 )
 
 
@@ -44,6 +51,14 @@ def test_json_is_strict(capsys):
         ("raise learning_rate", "raise --learning-rate"),
         ("another optimizer may do.", "another optimizer may do."),
         ("raise max_steps", "raise max_steps"),  # not an option of this command
+        ("set bounds= that hold", "set --bounds that hold"),
+        ("set escape=True to leave", "set --escape to leave"),
+        ("bounds: use optimizer='auto'.", "--bounds: use --optimizer auto."),
+        ("entrant 'a': gtol: no", "entrant 'a': --gtol: no"),
+        ("gtol=-1.0: or None to end it", "--gtol -1.0: or none to end it"),
+        ("say --gtol=3 here", "say --gtol=3 here"),
+        ("formula: is no option", "formula: is no option"),
+        ("bad 'gd:learning_rate=3' here", "bad 'gd:learning_rate=3' here"),
     ],
 )
 def test_advice_can_be_typed(advice, typed):

@@ -9,9 +9,20 @@ from hypothesis import strategies as st
 from scipy.optimize import rosen, rosen_der, rosen_hess
 
 from steepest.diagnosis import Curvature, measure_curvature
-from steepest.diagnosis.curvature import MOST_PARAMS, hessian_of
+from steepest.diagnosis.curvature import MOST_PARAMS, curvature_of, hessian_of
 from steepest.problems.foreign import Foreign
 from steepest.problems.layout import Layout
+
+
+def test_the_decrement_is_twice_the_gain_of_a_newton_step():
+    hessian, grad = np.array([[2.0, 1.0], [1.0, 3.0]]), np.array([1.0, -2.0])
+    step = -np.linalg.solve(hessian, grad)
+    gain = -(grad @ step + step @ hessian @ step / 2)
+    found = curvature_of(hessian, 1e-12, grad=grad).decrement
+    assert found == pytest.approx(2 * gain, rel=1e-12)
+    saddle = curvature_of(np.diag([2.0, -4.0, 0.0]), 1e-12, grad=np.array([1.0, 2, 9]))
+    assert saddle.decrement == pytest.approx(1 / 2 + 4 / 4)
+    assert np.isnan(curvature_of(hessian, 1e-12).decrement)
 
 
 def measured(fn, *point):

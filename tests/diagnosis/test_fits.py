@@ -1,45 +1,10 @@
 """What a fit came to: its words, kinds and findings."""
 
-import json
-import math
-
-import numpy as np
 import pytest
+from ends import ENDS, check, trace
 
 from steepest.diagnosis import judge_fit
-from steepest.records import Finding, Stop, Trace, Validation, Verdict
-from steepest.records import row as rows_of
-from steepest.records.row import Row
-
-ENDS = [stop for stop in Stop if not stop.failed]
-GTOL = 1e-6
-
-
-def trace(*, values=(25.0, 4.0, 1.0), grads=(10.0, 4.0, 1e-7), losses=(), norm=1.0):
-    n = len(values)
-    columns = {name: np.zeros(n, rows_of.dtype_of(name)) for name in Row._fields}
-    columns["step"] = np.arange(n)
-    columns["value"] = np.array(values, float)
-    columns["grad_norm"] = np.array([*grads, *[grads[-1]] * n][:n], float)
-    columns["param_norm"] = np.full(n, norm)
-    curve = Validation.empty()
-    for epoch, loss in enumerate(losses):
-        curve = curve.add(epoch, 10 * epoch, loss)
-    return Trace(Row(**columns), curve)
-
-
-def check(verdict):
-    """What every verdict owes."""
-    assert verdict.headline[0].isupper()
-    assert verdict.headline.endswith(".")
-    for finding in verdict.findings:
-        assert finding.severity in ("info", "warning", "error")
-        assert finding.advice.endswith(".")
-        assert finding.evidence
-        assert all(isinstance(number, float) for number in finding.evidence.values())
-    text = json.dumps(verdict.to_json(), allow_nan=False)
-    if all(math.isfinite(x) for f in verdict.findings for x in f.evidence.values()):
-        assert Verdict.from_json(json.loads(text)) == verdict
+from steepest.records import Finding, Stop
 
 
 def fit(stop, losses=(), *, grads=(10.0, 1.0), score="", metric=None, **settings):

@@ -56,6 +56,18 @@ def test_beyond_two_hundred_params_only_the_slope_is_walked():
     assert way.further(0.0, small=True)[0] == 0.5
 
 
+def test_a_better_point_behind_a_ridge_is_seen_and_one_that_leaves_the_ray_is_not():
+    ripple = np.where(LENGTHS < 0.1, LENGTHS, LENGTHS - 1.0)  # -0.875 at 1/8
+    slope = -LENGTHS
+    way = follow(0.0, np.stack([ripple, slope, LENGTHS]))
+    assert way.tops.tolist() == [0.875, 0.0, 0.0]
+    assert way.points[0].tolist() == [0.125]
+    assert way.onward(1.0, small=True).tolist() == [0.125]
+    assert way.onward(1e6, small=True).tolist() == [0.125], "the second ray slopes on"
+    way = follow(0.0, np.stack([ripple, LENGTHS]))
+    assert way.onward(1e6, small=True) is None, "too little beside what was gained"
+
+
 @pytest.mark.parametrize("given", [True, False], ids=["gradients", "values"])
 def test_foreign_functions_are_surveyed_like_traced_ones(given):
     def fn(p):
@@ -89,7 +101,7 @@ def test_no_more_values_are_asked_for_than_are_looked_at():
         return float(p @ p)
 
     survey(Foreign(counted, lambda p: 2 * p, Layout.of(np.ones(2))), np.zeros(2))
-    assert len(calls) < 50  # 21 on each of twelve rays, were all of them asked for
+    assert len(calls) < 110  # 21 on each of twelve rays, were all of them asked for
 
 
 def test_leaving_the_domain_of_a_foreign_function_is_no_fault():
@@ -129,12 +141,12 @@ def test_minima_are_called_minima(objective, start, options):
 
 SLOPES = [
     ("x^3", 1.0, dict(optimizer="adgd")),
-    ("x^3 + y^2", {"x": 1.0, "y": 1.0}, {}),
+    ("x^3 + y^2", {"x": 1.0, "y": 1.0}, dict(escape=False)),
     ("exp(-x)", 0.0, {}),
-    ("1/x", 1.0, {}),
+    ("1/x", 1.0, dict(escape=False)),
     ("log(1 + exp(-x))", 0.0, {}),
-    ("1e-10*x^2", 1.0, {}),
-    ("1e-8*((x - 3)^2 + y^2)", {"x": 1.0, "y": 1.0}, {}),
+    ("1e-10*x^2", 1.0, dict(escape=False)),
+    ("1e-8*((x - 3)^2 + y^2)", {"x": 1.0, "y": 1.0}, dict(escape=False)),
     ("rosenbrock", None, dict(optimizer="adgd", ftol=1e-6)),
     ("rosenbrock", None, dict(optimizer="gd", learning_rate=1e-3, xtol=1e-4)),
 ]

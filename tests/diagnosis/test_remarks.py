@@ -13,7 +13,8 @@ from steepest.records.row import Row
 
 NAN = math.nan
 BOWL = Curvature(2.0, 10.0, 1e-12)
-STILL = Way(np.zeros(2), np.zeros(2), True)
+SEEN = dict(distances=np.zeros(2), gains=np.zeros(2), rises=True)
+STILL = Way(**{name: SEEN.get(name) for name in Way._fields})
 EPS = np.finfo(float).eps
 
 
@@ -60,7 +61,10 @@ def test_who_cannot_be_helped_by_a_rate_is_told_none():
     assert "learning_rate" not in finding.advice
     (finding,) = judge(BACK, searches=True).findings
     assert (finding.severity, finding.remedy) == ("info", {})
-    assert "a trial step met inf or nan twice and was taken back" in finding.advice
+    assert (
+        "trial steps met inf or nan twice, outside of the function's domain"
+        in finding.advice
+    )
 
 
 def test_trials_of_a_search_leave_rates_behind():
@@ -142,7 +146,9 @@ def test_the_limit_of_differences_counts_as_converged(stop, height):
 
 def test_the_limit_is_claimed_only_where_curvature_and_rays_agree():
     end = trace([9, 1], grad_norm=1e-11)
-    onwards = Way(np.array([1.0]), np.array([0.5]), False)
+    onwards = STILL._replace(
+        distances=np.array([1.0]), gains=np.array([0.5]), rises=False
+    )
     for curvature, way in ((None, STILL), (BOWL, None), (BOWL, onwards)):
         verdict = judge(end, Stop.PRECISION, curvature, way, **DIFFERENCES)
         assert verdict.kind == "not_stationary"

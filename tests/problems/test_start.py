@@ -67,6 +67,21 @@ def test_a_bare_word_is_a_formula_where_the_start_names_it():
         pose("rosenbrok")
 
 
+def test_a_function_is_called_by_its_own_name_alone():
+    def outer():
+        def inner(x):
+            return jnp.sum(x)
+
+        return inner, lambda x: jnp.sum(x)
+
+    assert [pose(fn, 1.0).label for fn in outer()] == ["inner", "function"]
+    assert pose(lambda x: x**2, 1.0).label == "function"
+
+
+def test_a_constant_beyond_32_bits_warns_nobody():
+    assert pose("1e200*x", 1.0).start == 1.0  # warnings are errors
+
+
 def test_example_starts():
     assert example_start("dot(x, x) + theta") == {"x": [1.0, 1.0], "theta": 1.0}
     assert example_start("rosenbrock") == {}

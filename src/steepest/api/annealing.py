@@ -14,9 +14,11 @@ from steepest.api.searching import alone, check_count, full, like, row_of, sign_
 from steepest.core import random
 from steepest.core.errors import DataError, UsageError
 from steepest.core.numbers import is_number
+from steepest.core.words import plural
 from steepest.descent import many
 from steepest.descent.many import descend_many
 from steepest.problems.bounds import Bounds, box
+from steepest.records import Stop
 from steepest.search import starts as starts_of
 from steepest.search.chains import Annealed, Chains
 from steepest.search.progress import check_progress, runs_bar
@@ -27,6 +29,8 @@ PROBES = 64
 """Points whose values tell the first temperature."""
 COLD = 1e-4
 """The last temperature over the first, where no cooling is given."""
+LEAST = 1e-3
+"""The least cooling, which few steps come to."""
 FIRST_STEP = 0.1
 """Length of the first proposals over the spread of the probes, each coordinate."""
 
@@ -113,13 +117,15 @@ def anneal(
     if temperature is None:
         temperature = _heat(probe, points)
     if cooling is None:
-        cooling = float(COLD ** (1 / steps))
+        cooling = max(LEAST, float(COLD ** (1 / steps)))
     width = FIRST_STEP * float(np.mean(starts_of.flat(points).std(axis=0)))
     heat = {"temperature": float(temperature), "cooling": float(cooling)}
     chain |= {"optimizer": LANGEVIN if gradient else WALK, **heat}
     chain["learning_rate"] = max(width, 1e-12) ** 2 / (2 * temperature)
     task = set_up(objective, start, sign, **full(chain))
-    chains = _run(task, jax.tree.map(lambda rows: rows[:n], points), seed, progress)
+    chains, lost = _run(
+        task, jax.tree.map(lambda rows: rows[:n], points), seed, progress
+    )
     if not polish:
         asked["max_steps"] = 0
     best = alone(
@@ -127,7 +133,7 @@ def anneal(
     )
     chosen = {"steps": steps, "n": n, "gradient": gradient, "polish": polish}
     settings = {**best.settings, **heat, **chosen}
-    return Annealed(best, chains, time.perf_counter() - began, settings)
+    return Annealed(best, chains, lost, time.perf_counter() - began, settings)
 
 
 def _check_heat(temperature: Any, cooling: Any) -> None:
@@ -138,9 +144,9 @@ def _check_heat(temperature: Any, cooling: Any) -> None:
             f"temperature={temperature!r}: must be > 0 and finite, in units of the "
             "objective; leave it out to have it measured."
         )
-    if cooling is not None and not (is_number(cooling) and 1e-3 <= cooling <= 1):
+    if cooling is not None and not (is_number(cooling) and LEAST <= cooling <= 1):
         raise UsageError(
-            f"cooling={cooling!r}: must be in [0.001, 1]; the temperature is "
+            f"cooling={cooling!r}: must be in [{LEAST:g}, 1]; the temperature is "
             "multiplied by it at each step."
         )
 
@@ -182,8 +188,8 @@ def _values(fn: Any, points: Any) -> Any:
 
 def _run(
     task: Task, points: Any, seed: int, progress: bool | Literal["auto"]
-) -> Chains:
-    """The chains, the best first."""
+) -> tuple[Chains, int]:
+    """The chains, the best first; and how many never had a finite value."""
     n = len(jax.tree.leaves(points)[0])
     keys = np.asarray(jax.random.split(random.key(seed), n))
     with runs_bar(progress, n) as bar:
@@ -194,11 +200,16 @@ def _run(
 
         ends = descend_many(task.engine, points, keys, task.stopping, tell=tell)
     task.problem.check()
+    lost = int(np.sum(ends.code == Stop.NONFINITE.code))
     seen = np.where(np.isfinite(ends.value), task.sign * ends.value, np.inf)
-    if not np.isfinite(seen).any():
-        raise DataError(f"{task.problem.label}: not finite where any chain went.")
-    order = np.argsort(seen, kind="stable")
+    order = np.argsort(seen, kind="stable")[: int(np.isfinite(seen).sum())]
+    if not len(order):
+        where = f"{'any of ' if n > 1 else ''}the {plural(n, 'chain')}"
+        raise DataError(
+            f"{task.problem.label}: not finite where {where} began; begin where the "
+            "function is defined."
+        )
     params, value, step = jax.tree.map(
         lambda rows: rows[order], (ends.params, ends.value, ends.best_step)
     )
-    return Chains(params, value, step)
+    return Chains(params, value, step), lost

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -23,9 +22,9 @@ from steepest.diagnosis import (
     judge_point,
     on_bounds,
     overshoots,
-    survey,
 )
-from steepest.diagnosis.escape import way_out
+from steepest.diagnosis.escape import Scout
+from steepest.diagnosis.kinks import imbalance
 from steepest.problems.bounds import Bounds, box
 from steepest.problems.foreign import Foreign
 from steepest.problems.objectives import FunctionObjective
@@ -91,6 +90,7 @@ def set_up(objective: Any, start: Any, sign: float, **asked: Any) -> Task:
     )
     if bounds is not None:
         _check_projects(rule)
+    escapes(asked)
     path = asked["record_path"]
     if path not in (True, False, "auto"):
         raise UsageError(f"record_path={path!r}: must be True, False or 'auto'.")
@@ -138,6 +138,20 @@ def is_auto(asked: dict[str, Any]) -> bool:
     return isinstance(asked["optimizer"], str) and asked["optimizer"] == "auto"
 
 
+def escapes(asked: dict[str, Any]) -> bool:
+    """Whether the run goes on where its end is not the best point in sight.
+
+    >>> escapes({"optimizer": "auto", "learning_rate": None, "escape": "auto"})
+    True
+    """
+    escape = asked["escape"]
+    if escape not in (True, False, "auto"):
+        raise UsageError(f"escape={escape!r}: must be True, False or 'auto'.")
+    if escape == "auto":
+        return is_auto(asked) and asked["learning_rate"] is None
+    return bool(escape)
+
+
 def _check_projects(rule: Rule) -> None:
     if rule.optimizer.projects:
         return
@@ -165,11 +179,7 @@ def carry_out(task: Task) -> Run:
     if problem.foreign:
         watchers.append(Faults(problem))
     state = engine.start(problem.start, None, task.key)
-    escape = None
-    if asked["escape"]:
-        escape = functools.partial(
-            way_out, problem.fn, sign=task.sign, bounds=task.bounds
-        )
+    scout = scout_of(task)
     with run_folder(asked["save"]) as folder:
         if folder is not None:
             watchers.append(TraceFile(folder))
@@ -179,25 +189,35 @@ def carry_out(task: Task) -> Run:
             state,
             task.stopping,
             watchers=watchers,
-            escape=escape,
+            escape=scout.onward if escapes(asked) else None,
         )
         problem.check()  # the last evaluation is made when the watchers are gone
         check_first(ended, problem)
-    run = judged(task, ended)
+    run = judged(task, ended, scout)
     if folder is not None:
         save_run(run, folder)
     return run
 
 
-def judged(task: Task, ended: Ended) -> Run:
+def scout_of(task: Task) -> Scout:
+    """Who looks around the end of a task.
+
+    Args:
+        task: from `set_up`.
+    """
+    return Scout(task.problem.fn, task.sign, task.bounds)
+
+
+def judged(task: Task, ended: Ended, scout: Scout) -> Run:
     """The Run of a task that has ended.
 
     Args:
         task: from `set_up`.
         ended: what the loop handed back.
+        scout: looks around the end.
     """
     settings = settings_of(task)
-    curvature, way = _curvature(task, ended, settings)
+    curvature, way = _surroundings(task, ended, settings, scout)
     verdict = judge_point(
         ended.stop,
         ended.trace,
@@ -205,6 +225,7 @@ def judged(task: Task, ended: Ended) -> Run:
         way,
         settings=settings,
         held=on_bounds(ended.params, task.bounds),
+        imbalance=_imbalance(task, ended, way),
     )
     params = _like(task.problem.start, ended.params)
     return make_run(ended, params=params, verdict=verdict, settings=settings)
@@ -244,6 +265,13 @@ def check_first(ended: Ended, problem: Problem) -> None:
     """
     if ended.stop is Stop.NONFINITE and int(ended.state.step) == 0:
         first = ended.trace.value[0]
+        largest = np.abs(tree.flat(ended.state.watch.last.grad)).max()
+        if np.isfinite(first) and np.isfinite(largest):
+            raise DataError(
+                f"{problem.label}: the slope at the start is {largest:.0e}, so steep "
+                "that the norm of the gradient overflows; multiply the function by "
+                f"{1 / largest:.0e}."
+            )
         what = "the objective" if not np.isfinite(first) else "its gradient"
         raise DataError(
             f"{problem.label}: {what} is not finite at the start; "
@@ -279,7 +307,7 @@ def settings_of(task: Task) -> dict[str, Any]:
     return {
         **settings,
         **{name: asked[name] for name in names},
-        "escape": bool(asked["escape"]),
+        "escape": escapes(asked),
         "seed": asked["seed"],
         "precision": "float64",
         "notes": list(problem.notes),
@@ -293,8 +321,8 @@ def _gradient(problem: Problem) -> str:
     return "given" if problem.fn.exact else "central differences"
 
 
-def _curvature(
-    task: Task, ended: Ended, settings: dict[str, Any]
+def _surroundings(
+    task: Task, ended: Ended, settings: dict[str, Any], scout: Scout
 ) -> tuple[Curvature | None, Way | None]:
     """Measured where the verdict asks for it: at ends that claim something."""
     sign, trace = task.sign, ended.trace
@@ -304,7 +332,16 @@ def _curvature(
     if ended.stop.budget and not claims:
         return None, None
     with task.engine.scope():
-        return survey(task.problem.fn, ended.params, sign=sign, bounds=task.bounds)
+        return scout.survey(ended.params)
+
+
+def _imbalance(task: Task, ended: Ended, way: Way | None) -> float | None:
+    """Measured where a run came to rest, higher on all sides: it may be a kink."""
+    if way is None or not way.rises or ended.stop is not Stop.PRECISION:
+        return None
+    fn, sign = task.problem.fn, task.sign
+    with task.engine.scope():
+        return imbalance(fn, ended.params, sign=sign, bounds=task.bounds)
 
 
 def _like(start: Any, params: Any) -> Any:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
 from steepest.api.descending import carry_out, set_up
+from steepest.core.errors import UsageError
+from steepest.core.suggest import did_you_mean
 from steepest.records import Run
+from steepest.steps import OPTIMIZERS
 
 
 def minimize(
@@ -28,7 +32,7 @@ def minimize(
     patience: int | None = None,
     max_steps: int | None = 10_000,
     max_seconds: float | None = None,
-    escape: bool = False,
+    escape: bool | Literal["auto"] = "auto",
     record_path: bool | Literal["auto"] = "auto",
     seed: int = 0,
     progress: bool | Literal["auto"] = "auto",
@@ -67,7 +71,9 @@ def minimize(
         patience: stop after this many steps without a new best value.
         max_steps: updates at most; None for no limit.
         max_seconds: wall-clock seconds at most, compilation included.
-        escape: leave a saddle along its negative curvature and go on, up to ten times.
+        escape: go on from an end that is not the best point in sight, up to ten times:
+            out of a saddle along its negative curvature, or across a ridge to a better
+            point that a look around shows. "auto": where the optimizer is left to us.
         record_path: keep the params of every row; "auto" up to 1,000 params.
         seed: kept with the run, for rules that draw random numbers.
         progress: show a progress bar; "auto" when stderr is a terminal.
@@ -88,6 +94,7 @@ def minimize(
     ('MAX_STEPS', 100, 18.21)
     """
     asked = {k: v for k, v in locals().items() if k not in ("objective", "start")}
+    check_names(hyper)
     return carry_out(set_up(objective, start, 1.0, **asked))
 
 
@@ -112,6 +119,7 @@ def maximize(objective: Any, start: Any = None, **options: Any) -> Run:
     """
     given = {**_DEFAULTS, **options}
     hyper = {k: given.pop(k) for k in list(given) if k not in _DEFAULTS}
+    check_names(hyper)
     return carry_out(set_up(objective, start, -1.0, hyper=hyper, **given))
 
 
@@ -122,3 +130,26 @@ _DEFAULTS: dict[str, Any] = {
     for name, default in (minimize.__kwdefaults__ or {}).items()
     if name != "hyper"
 }
+
+
+def check_names(
+    hyper: Iterable[str], options: Iterable[str] = tuple(_DEFAULTS)
+) -> None:
+    """Refuse a name that is no option of a door or an optimizer, but is near one.
+
+    Args:
+        hyper: the names that are none of the door's own options.
+        options: these, as a rule those of `minimize`.
+
+    Raises:
+        UsageError: a name that was misspelt.
+
+    >>> check_names(["max_step"])
+    Traceback (most recent call last):
+    steepest.core.errors.UsageError: max_step: there is no such option. Did you mean ...
+    """
+    own = {name for entry in OPTIMIZERS.values() for name in entry.hyper}
+    for name in hyper:
+        advice = did_you_mean(name, [*options, *sorted(own)])
+        if name not in own and advice.startswith("Did"):
+            raise UsageError(f"{name}: there is no such option. {advice}")

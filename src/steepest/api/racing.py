@@ -13,9 +13,12 @@ from steepest.api.descending import (
     Task,
     carry_out,
     check_first,
+    escapes,
     judged,
+    scout_of,
     set_up,
 )
+from steepest.api.functions import check_names
 from steepest.api.searching import full, sign_of
 from steepest.api.tables import fit
 from steepest.core.errors import UsageError
@@ -139,7 +142,7 @@ def _runs(
     for grad in grads.values():  # what is wrong here is no entrant's fault
         pose(objective, start, grad)
     tasks = {
-        name: _blame(name, set_up, objective, start, sign, **_full(options, progress))
+        name: _blame(name, _task, objective, start, sign, options, progress)
         for name, options in asked.items()
     }
     groups: dict[Any, list[str]] = {}
@@ -153,8 +156,12 @@ def _runs(
     return {name: runs[name] for name in asked}
 
 
-def _full(options: dict[str, Any], progress: Any) -> dict[str, Any]:
-    return {**full(options, lone=()), "progress": progress}
+def _task(
+    objective: Any, start: Any, sign: float, options: dict[str, Any], progress: Any
+) -> Task:
+    asked = {**full(options, lone=()), "progress": progress}
+    check_names(asked["hyper"])
+    return set_up(objective, start, sign, **asked)
 
 
 def _blame(name: str, door: Any, *given: Any, **options: Any) -> Any:
@@ -168,7 +175,7 @@ def _blame(name: str, door: Any, *given: Any, **options: Any) -> Any:
 def _kind(name: str, task: Task) -> Any:
     """Tasks of one kind may share a program; some want a loop of their own."""
     asked = task.asked
-    if task.problem.foreign or asked["escape"] or asked["save"] is not None:
+    if task.problem.foreign or escapes(asked) or asked["save"] is not None:
         return name
     shape = jax.tree.structure((task.engine.numbers, task.engine.limits))
     return task.rule, task.engine.path, task.engine.objective, shape
@@ -182,7 +189,10 @@ def _abreast(tasks: list[Task]) -> list[Run]:
     ends = descend_abreast(engines, states, [task.stopping for task in tasks])
     for task, ended in zip(tasks, ends, strict=True):
         check_first(ended, task.problem)
-    return [judged(task, ended) for task, ended in zip(tasks, ends, strict=True)]
+    return [
+        judged(task, ended, scout_of(task))
+        for task, ended in zip(tasks, ends, strict=True)
+    ]
 
 
 def _fits(
@@ -200,6 +210,7 @@ def _fits(
 def _check_fit(options: dict[str, Any]) -> None:
     """What can be told of a fit's options without its data."""
     hyper = {name: options[name] for name in options if name not in FITS}
+    check_names(hyper, FITS)
     given = {**FITS, **options}
     names = ("gtol", "patience", "max_steps", "max_seconds")
     Stopping(**{name: given[name] for name in names}, max_epochs=given["epochs"])

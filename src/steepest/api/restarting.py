@@ -10,19 +10,31 @@ import jax
 import numpy as np
 
 from steepest.api.descending import Task, set_up, settings_of
-from steepest.api.searching import alone, check_count, full, like, row_of, sign_of
+from steepest.api.searching import (
+    alone,
+    check_count,
+    full,
+    like,
+    row_of,
+    sign_of,
+    values_at,
+)
+from steepest.api.surveying import kinds_of
 from steepest.core import random
 from steepest.core.errors import DataError, UsageError
 from steepest.core.numbers import is_number
 from steepest.core.tree import leaf_names
+from steepest.core.words import plural
 from steepest.descent import many
 from steepest.descent.many import descend_many
 from steepest.problems.bounds import Bounds, box
+from steepest.problems.foreign import Foreign
 from steepest.problems.start import Problem
 from steepest.records import Stop
+from steepest.records.verdict import Kind
 from steepest.search import starts as starts_of
 from steepest.search.clusters import distinct
-from steepest.search.found import Ends, Minimum, Restarts, came_to_rest
+from steepest.search.found import Ends, Point, Restarts, came_to_rest
 from steepest.search.progress import check_progress, runs_bar
 from steepest.search.shapes import domain_of, middle
 
@@ -52,7 +64,10 @@ def restarts(
     """Descend from many starts at once, and tell the minima that were found.
 
     All runs are lanes of one compiled program. Each is the run that `minimize` makes
-    from its start, up to rounding.
+    from its start with escape=False, up to rounding.
+
+    Ends in one basin are one point; the best 20 points are surveyed, as the end of a
+    single run is, so that saddles, plateaus and endless slopes are no minima.
 
     Args:
         objective: as for `minimize`.
@@ -78,8 +93,8 @@ def restarts(
             ftol, xtol, grad, an optimizer's own numbers.
 
     Returns:
-        Restarts: `minima` (params, value, how often), `ends` of all runs, and `best`,
-        the best run made again alone, with its trace and verdict.
+        Restarts: `minima` and `others` (params, value, how often, kind), `ends` of all
+        runs, and `best`, the best run made again alone, with its trace and verdict.
 
     Raises:
         UsageError: an option that cannot be meant, told before anything is compiled.
@@ -96,7 +111,7 @@ def restarts(
     check_progress(progress)
     random.check_seed(seed)
     own = {"max_steps": max_steps, "max_seconds": max_seconds, "seed": seed}
-    asked = full({**options, **own})
+    asked = {**full({**options, **own}), "escape": False}
     if bounds is None and start is None and sampler is None:
         bounds = domain_of(objective)
     drawn = None if sampler is None else starts_of.sampled(sampler, n, seed)
@@ -111,9 +126,7 @@ def restarts(
     if keep_bounds and drawing is not None:
         points = jax.tree.map(np.clip, points, drawing.low, drawing.high)
     ends, why = _make(task, points, enough, progress)
-    return _found(
-        task, objective, points, ends, why, drawing, time.perf_counter() - began
-    )
+    return _found(task, objective, points, ends, why, drawing, began)
 
 
 def _first(objective: Any, start: Any, bounds: Any, drawn: Any) -> Any:
@@ -154,7 +167,7 @@ def _starts(
         if not (np.isfinite(low).all() and np.isfinite(high).all()):
             raise UsageError(
                 f"bounds: {name} has no end on one side; starts are drawn within "
-                "bounds, so give both ends, or a sampler=."
+                "bounds, so give both ends."
             )
     points = starts_of.within(drawing, n, seed)
     if start is None:
@@ -180,7 +193,6 @@ def _make(
 ) -> tuple[many.Ends, str]:
     """All runs, or as many as it takes; and why there are no more."""
     n = len(jax.tree.leaves(points)[0])
-    scale = starts_of.span(starts_of.flat(points))
     wave = n if enough is None else min(n, WAVE)
     began, parts, why = time.perf_counter(), [], "all runs were made"
     with runs_bar(progress, n) as bar:
@@ -211,8 +223,8 @@ def _make(
             if cut is not None:
                 why = cut.value
                 break
-            if enough is not None and _again(parts, scale, task.sign) >= enough:
-                why = f"the best minimum was found again {enough:,} times"
+            if enough is not None and _again(task, parts) >= enough:
+                why = f"the best point was found again {plural(enough, 'time')}"
                 break
     return jax.tree.map(lambda *rows: np.concatenate(rows), *parts), why
 
@@ -225,19 +237,28 @@ def _cut(ends: many.Ends) -> Stop | None:
     return None
 
 
-def _again(parts: list[many.Ends], scale: Any, sign: float) -> int:
-    """How often the best minimum so far was found, beyond the first time."""
-    ends = jax.tree.map(lambda *rows: np.concatenate(rows), *parts)
-    rests = _resting(ends)
+def _again(task: Task, parts: list[many.Ends]) -> int:
+    """How often the best point so far was found, beyond the first time."""
+    groups = _groups(task, jax.tree.map(lambda *rows: np.concatenate(rows), *parts))
+    return len(groups[0]) - 1 if groups else 0
+
+
+def _groups(task: Task, ends: many.Ends) -> list[list[int]]:
+    """The runs that came to rest at a finite value, by the point they came to."""
+    rests = np.flatnonzero(np.isin(ends.code, _RESTING) & np.isfinite(ends.value))
     if not len(rests):
-        return 0
-    points = starts_of.flat(ends.params)[rests]
-    return len(distinct(points, sign * ends.value[rests], scale)[0]) - 1
-
-
-def _resting(ends: many.Ends) -> Any:
-    """The runs that came to rest at a finite value."""
-    return np.flatnonzero(np.isin(ends.code, _RESTING) & np.isfinite(ends.value))
+        return []
+    fn = task.problem.fn
+    # where rounding ends a run, as at a kink, the slope does not tell how near it is
+    halted = ends.code[rests] == Stop.PRECISION.code
+    groups = distinct(
+        starts_of.flat(ends.params)[rests],
+        task.sign * ends.value[rests],
+        np.where(halted, 0.0, ends.grad_norm[rests]),
+        lambda rows: values_at(task, rows),
+        eps=fn.eps if isinstance(fn, Foreign) else float(np.finfo(float).eps),
+    )
+    return [rests[group].tolist() for group in groups]
 
 
 def _found(
@@ -247,41 +268,61 @@ def _found(
     ends: many.Ends,
     why: str,
     drawing: Bounds | None,
-    seconds: float,
+    began: float,
 ) -> Restarts:
     """What the runs came to, the best first."""
     sign, template = task.sign, task.problem.start
     made = np.flatnonzero(ends.code > 0)
     if not np.isfinite(ends.value[made]).any():
+        where = f"{'any of ' if len(made) > 1 else ''}the {plural(len(made), 'start')}"
         raise DataError(
-            f"{task.problem.label}: not finite at any of the {len(made):,} starts; "
-            "draw them where the function is defined."
+            f"{task.problem.label}: not finite at {where}; draw them where the "
+            "function is defined."
         )
-    flat, values = starts_of.flat(ends.params), sign * ends.value
-    order = made[np.argsort(values[made], kind="stable")]
-    rests = _resting(ends)
-    scale = starts_of.span(starts_of.flat(points))
-    groups = distinct(flat[rests], values[rests], scale) if len(rests) else []
-
-    minima = []
-    for group in groups:
-        run = int(rests[group[0]])
-        params = like(template, row_of(ends.params, run))
-        minima.append(Minimum(params, float(ends.value[run]), len(group), run))
+    order = made[_ranks(ends, sign)[made].argsort()]
+    cut = _cut(ends) is Stop.INTERRUPTED  # then nobody wants to wait
     best = int(order[0])
     return Restarts(
         params=like(template, row_of(ends.params, best)),
-        minima=tuple(minima),
         ends=_sorted(ends, order),
         starts=points,
         asked=len(jax.tree.leaves(points)[0]),
         why=why,
         outside=_outside(ends.params, drawing, made),
-        seconds=seconds,
+        seconds=time.perf_counter() - began,
         settings=settings_of(task),
         again=lambda: alone(
             objective, like(template, row_of(points, best)), sign, task.asked
         ),
+        look=lambda: _points(task, points, ends, survey=not cut),
+    )
+
+
+def _ranks(ends: many.Ends, sign: float) -> Any:
+    """(n,) the rank of each run: by its value, of equals first those that rest."""
+    rests = np.isin(ends.code, _RESTING)
+    columns = starts_of.flat(ends.params).T[::-1]
+    return np.lexsort((*columns, ~rests, sign * ends.value)).argsort()
+
+
+def _points(
+    task: Task, starts: Any, ends: many.Ends, *, survey: bool
+) -> tuple[Point, ...]:
+    """The distinct points that runs came to rest at."""
+    template, groups = task.problem.start, _groups(task, ends)
+    leaders = [group[0] for group in groups]
+    kinds: list[Kind | None] = [None for _ in groups]
+    if survey:
+        kinds = kinds_of(task, starts, ends, leaders)
+    return tuple(
+        Point(
+            like(template, row_of(ends.params, group[0])),
+            float(ends.value[group[0]]),
+            len(group),
+            group[0],
+            kind,
+        )
+        for group, kind in zip(groups, kinds, strict=True)
     )
 
 

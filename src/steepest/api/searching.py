@@ -1,16 +1,21 @@
-"""What the doors of many runs share: checks, options, and one of the runs alone."""
+"""What the doors of many runs share: checks, options, values, one of the runs alone."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.flatten_util import ravel_pytree
 
-from steepest.api.descending import carry_out, set_up
+from steepest.api.descending import Task, carry_out, set_up
 from steepest.api.functions import minimize
 from steepest.core.errors import UsageError
 from steepest.core.numbers import is_whole
+from steepest.diagnosis.differences import quiet
+from steepest.problems.foreign import Foreign
 from steepest.records import Run
 
 DIRECTIONS = {"minimize": 1.0, "maximize": -1.0}
@@ -18,6 +23,10 @@ OPTIONS = {k: v for k, v in (minimize.__kwdefaults__ or {}).items() if k != "hyp
 """The options of `minimize` and their defaults."""
 LONE = ("escape", "record_path", "save")
 """Those that only a single run has."""
+ROWS, LANES = 1024, 64
+"""Points a call evaluates at most, and those of them at once."""
+NUMBERS = 1 << 22
+"""Numbers that these points may hold together."""
 
 
 def sign_of(direction: str) -> float:
@@ -118,3 +127,47 @@ def row_of(points: Any, i: int) -> Any:
     """
     leaves, shape = jax.tree.flatten(points)
     return shape.unflatten([leaf[i] for leaf in leaves])
+
+
+def values_at(task: Task, rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The objective at many points, small where it is good.
+
+    Args:
+        task: from `set_up`.
+        rows: (m, d) points, their leaves one after another.
+
+    Returns:
+        (m,) values times the task's sign. A function in Python is called once for each
+        and its exceptions are nan.
+    """
+    fn = task.problem.fn
+    if isinstance(fn, Foreign):
+        found = np.array([quiet(fn.value_at, row) for row in rows], float)
+        return task.sign * found
+    room = int(np.clip(NUMBERS // max(1, rows.shape[1]), 1, ROWS))
+    values = np.empty(len(rows))
+    with task.engine.scope():
+        for at in range(0, len(rows), room):
+            some = rows[at : at + room]
+            padded = np.zeros((room, rows.shape[1]))
+            padded[: len(some)] = some
+            found = _values(fn, task.problem.start, padded, len(some))
+            values[at : at + room] = np.asarray(found)[: len(some)]
+    return task.sign * values
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _values(fn: Any, start: Any, rows: Any, count: Any) -> Any:
+    """The values at the first `count` rows: of so many alone, with one program."""
+    unravel = ravel_pytree(start)[1]
+    lanes = min(LANES, len(rows))
+
+    def some(k: Any, values: Any) -> Any:
+        at = k * lanes
+        points = jax.lax.dynamic_slice_in_dim(rows, at, lanes)
+        found = jax.vmap(lambda row: fn(unravel(row)))(points)
+        found = jnp.asarray(found, values.dtype)
+        return jax.lax.dynamic_update_slice_in_dim(values, found, at, 0)
+
+    values = jnp.full(len(rows), jnp.nan, rows.dtype)
+    return jax.lax.fori_loop(0, (count + lanes - 1) // lanes, some, values)

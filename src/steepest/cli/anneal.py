@@ -9,27 +9,24 @@ import click
 from steepest.cli.command import Command
 from steepest.cli.ending import exit_code
 from steepest.cli.functions import (
-    ask_for_start,
     direction_option,
     point_fields,
     problem_options,
 )
-from steepest.cli.interrupts import interruptible
 from steepest.cli.options import (
     Whole,
     budget_options,
     gallery_option,
-    given,
     search_output_options,
     step,
 )
+from steepest.cli.searching import search
 from steepest.cli.show import (
     number_text,
     say,
     say_fields,
     say_findings,
     say_headline,
-    say_json,
 )
 
 if TYPE_CHECKING:
@@ -84,21 +81,9 @@ if TYPE_CHECKING:
 @search_output_options
 @gallery_option
 @click.pass_context
-def command(
-    ctx: click.Context, formula: str, as_json: bool, strict: bool, **_: Any
-) -> int:
+def command(ctx: click.Context, strict: bool, **_: Any) -> int:
     """Anneal, and show the best point."""
-    from steepest import api
-
-    options = given(ctx, "formula", "as_json", "strict")
-    if not {"start", "bounds"} & set(options):
-        ask_for_start(formula)
-    with interruptible():
-        found: Annealed = api.anneal(formula, **options)
-    if as_json:
-        say_json(found.to_json())
-    else:
-        _say(found, ctx.command)
+    found: Annealed = search(ctx, lambda found: _say(found, ctx.command))
     return exit_code(found.best, strict=strict)
 
 
@@ -114,7 +99,7 @@ def _say(found: Annealed, command: click.Command) -> None:
             *point_fields(best.params),
             ("value", number_text(best.value)),
             ("gradient norm", f"{best.grad_norm:.3g}"),
-            ("chains", f"{len(chains.value):,} of {settings['steps']:,} steps"),
+            ("chains", found.tally),
             ("their best", values + more),
             ("temperature", f"{settings['temperature']:.3g} at first"),
             ("seconds", f"{found.seconds:.2g}"),

@@ -7,6 +7,9 @@ from typing import Any
 
 import click
 
+from steepest.cli.show import as_options
+from steepest.core.errors import UsageError
+
 HELP = "Help"
 """The section that comes last."""
 
@@ -41,6 +44,13 @@ class Command(click.Command):
         if lacking or not words:  # Click says what is missing
             return super().parse_args(ctx, options)
         return super().parse_args(ctx, [*options, "--", *words])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run; what was wrong with an option is told in the options of the command."""
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            raise UsageError(as_options(str(error), self)) from error
 
     def _part(self, ctx: click.Context, args: list[str]) -> tuple[list[str], list[str]]:
         """(options with their values, other words)."""

@@ -98,10 +98,11 @@ tolerance_options = together(
 _function_options = together(
     problem_options,
     option(
-        "--escape",
-        is_flag=True,
+        "--escape/--no-escape",
+        default=None,
         section="Problem",
-        help="Leave a saddle along its negative curvature and go on.",
+        help="Whether to leave a saddle, or a point with a better one in sight, and go "
+        "on. Default: where the optimizer is left to us.",
     ),
     step_options,
     tolerance_options,

@@ -10,8 +10,10 @@ def run() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
+        from steepest.cli.cache import keep_programs
         from steepest.cli.group import cli
 
+        keep_programs()
         cli(prog_name="steepest")
     except KeyboardInterrupt:  # before the command could take it over
         sys.stderr.write("interrupted\n")

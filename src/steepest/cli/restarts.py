@@ -2,48 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from steepest.cli import interrupts
 from steepest.cli.command import Command
+from steepest.cli.ending import BLEW_UP, NOT_CONVERGED
 from steepest.cli.functions import (
-    ask_for_start,
     direction_option,
     point_fields,
     problem_options,
     target_option,
     tolerance_options,
 )
-from steepest.cli.interrupts import interruptible
 from steepest.cli.options import (
     WHOLE_OR_NONE,
     Whole,
     budget_options,
     gallery_option,
-    given,
     optimizers_option,
     option,
     search_output_options,
     step_options,
     stop,
 )
+from steepest.cli.searching import as_typed, search
 from steepest.cli.show import (
     number_text,
     say,
     say_fields,
-    say_json,
     say_table,
     styled,
     value_text,
 )
 
 if TYPE_CHECKING:
-    from steepest.search.found import Restarts
+    from steepest.search.found import Point, Restarts
 
 SHOWN = 10
-"""Minima in the table; JSON has them all."""
-NOT_CONVERGED = 3
+"""Points in a table; JSON has them all."""
 
 
 @click.command(
@@ -51,8 +50,9 @@ NOT_CONVERGED = 3
     cls=Command,
     help="""Descend from many starts at once.
 
-    The distinct minima are listed, with how often each was found. Starts are spread
-    evenly in --bounds (a gallery function brings its own), or drawn about --start.""",
+    The distinct minima are listed, with how often each was found, and apart from them
+    the saddles, plateaus and slopes that runs ended at. Starts are spread evenly in
+    --bounds (a gallery function brings its own), or drawn about --start.""",
     examples="""
     steepest restarts himmelblau --n 200
     steepest restarts "x**4 - 3*x**2 + x" --bounds x=-3:3 --n 50
@@ -101,55 +101,62 @@ NOT_CONVERGED = 3
 @gallery_option
 @optimizers_option
 @click.pass_context
-def command(
-    ctx: click.Context, formula: str, as_json: bool, strict: bool, **_: Any
-) -> int:
+def command(ctx: click.Context, strict: bool, **_: Any) -> int:
     """Run, and show the minima."""
-    from steepest import api
-
-    options = given(ctx, "formula", "as_json", "strict")
-    if not {"start", "bounds"} & set(options):
-        ask_for_start(formula)
-    with interruptible():
-        found: Restarts = api.restarts(formula, **options)
-    if as_json:
-        say_json(found.to_json())
-    else:
-        _say(found)
-    return NOT_CONVERGED if strict and not found.minima else 0
+    found: Restarts = search(ctx, lambda found: _say(found, ctx.command))
+    if found.failed == found.n:
+        return BLEW_UP
+    if "INTERRUPTED" in found.stops:
+        return interrupts.exit_code()
+    return NOT_CONVERGED if strict and not found.converged else 0
 
 
-def _say(found: Restarts) -> None:
-    colour = "green" if found.minima else "yellow"
-    what = f"value {number_text(found.value)}"
-    if found.minima:
-        times = found.minima[0].times
-        what += f", found by {times:,} of {found.n:,} runs"
-    else:
-        what += f" of {found.n:,} runs; none converged"
-    say(styled(f"Best: {what}.", colour))
+def _say(found: Restarts, command: click.Command) -> None:
+    colour = "red" if found.failed == found.n else "yellow"
+    say(styled(found.headline, "green" if _is_good(found) else colour))
     say()
-    rest = found.n - found.converged - found.failed
-    runs = f"{found.converged:,} converged, {rest:,} did not, {found.failed:,} failed"
-    fields = [
-        *point_fields(found.params),
-        ("runs", runs),
-        ("ended", found.why),
-        ("seconds", f"{found.seconds:.2g}"),
-    ]
-    if found.outside:
-        fields.append(("outside", f"{found.outside:,} left the bounds"))
-    say_fields(fields)
-    if found.minima:
-        say()
-        rows = [["value", "runs", "params"]]
-        rows += [
-            [number_text(m.value), f"{m.times:,}", _short(m.params)]
-            for m in found.minima[:SHOWN]
+    say_fields(
+        [
+            *point_fields(found.params),
+            ("runs", found.tally),
+            ("ended", found.why),
+            ("seconds", f"{found.seconds:.2g}"),
+            *((name, as_typed(text, command)) for name, text in found.notes()),
         ]
-        say_table(rows)
-    if len(found.minima) > SHOWN:
-        say(f"  and {len(found.minima) - SHOWN:,} more distinct minima")
+    )
+    measured = [point for point in found.others if point.kind is not None]
+    _say_points(found.minima, f"distinct {found.goal}")
+    _say_points(measured, "other end", kinds=True)
+
+
+def _is_good(found: Restarts) -> bool:
+    """Whether the best value is what was asked for."""
+    if found.top is None:
+        return found.ends.stop[0].name == "TARGET"
+    return found.top.kind == found.goal
+
+
+def _say_points(points: Sequence[Point], noun: str, *, kinds: bool = False) -> None:
+    """A table of the first points, with how many more there are."""
+    if not points:
+        return
+    from steepest.core.words import plural
+
+    say()
+    say_table(
+        [["value", "runs", *(["kind"] if kinds else []), "params"]]
+        + [
+            [
+                number_text(point.value),
+                f"{point.times:,}",
+                *([point.words] if kinds else []),
+                _short(point.params),
+            ]
+            for point in points[:SHOWN]
+        ]
+    )
+    if len(points) > SHOWN:
+        say(f"  and {plural(len(points) - SHOWN, f'more {noun}')}")
 
 
 def _short(params: Any) -> str:

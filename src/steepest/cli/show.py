@@ -55,22 +55,34 @@ def say_findings(run: Run, command: click.Command) -> None:
 
 
 def as_options(text: str, command: click.Command) -> str:
-    """Advice for Python as advice for the command line.
+    """Advice, or an error, for Python as one for the command line.
 
     >>> command = click.Command("fit", params=[click.Option(["--max-steps"])])
     >>> as_options("try max_steps=200, or raise max_steps.", command)
     'try --max-steps 200, or raise --max-steps.'
     """
-    names = "|".join(str(p.name) for p in command.params)
+    options = [p for p in command.params if isinstance(p, click.Option)]
+    names = "|".join(str(p.name) for p in options)
+    flags = [p.name for p in options if p.is_flag]
+
+    def label(found: re.Match[str]) -> str:
+        return f"{found[1]}--{_dashed(found[2])}: "
 
     def spelt(found: re.Match[str]) -> str:
         name, _, value = found.groups()
         if value is None and "_" not in name:
             return found[0]  # a plain word
-        return f"--{name.replace('_', '-')}" + (f" {value}" if value else "")
+        typed = f" {value}" if value and name not in flags else ""
+        return f"--{_dashed(name)}{typed}"
 
-    value = r"(?:=('?)([^\s,;']+?)\2)?(?=[.,;:]?(?:\s|$))"
-    return re.sub(rf"\b({names}){value}", spelt, text)
+    value = r"(?:=('?)([^\s,;']*?)\2)?(?=[.,;:]?(?:\s|$))"
+    text = re.sub(rf"(?<![-\w])({names}){value}", spelt, text)
+    text = re.sub(rf"(^|': )({names}): ", label, text)
+    return text.replace(" or None ", " or none ")
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")
 
 
 def say_fields(fields: Sequence[tuple[str, str]]) -> None:

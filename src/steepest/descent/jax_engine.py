@@ -26,6 +26,10 @@ CAPACITY = 1024
 PATH_NUMBERS = 1 << 20
 
 
+CLOSER, CLOSEST = 1e-2, 1e-4
+"""A gtol that proves too loose is tightened by the first, to the second at least."""
+
+
 class Rows(NamedTuple):
     """Rows of a stretch: columns of program.Info, and the params they stand for."""
 
@@ -63,7 +67,7 @@ class JaxEngine:
     ) -> None:
         self.objective, self.rule, self.numbers = objective, rule, numbers
         self.limits, self.path, self.stochastic = limits, path, stochastic
-        self.precision = precision
+        self.precision, self._closer = precision, 1.0
 
     @contextlib.contextmanager
     def scope(self) -> Iterator[None]:
@@ -94,6 +98,14 @@ class JaxEngine:
         return fresh._replace(
             step=state.step + 1, cursor=state.cursor, watch=watch._replace(**kept)
         )
+
+    def look_closer(self) -> bool:
+        """Tighten gtol, which stopped the run on a slope; whether that may be done."""
+        if self._closer <= CLOSEST or self.limits.gtol is None:
+            return False
+        self._closer *= CLOSER
+        self.limits = self.limits._replace(gtol=CLOSER * self.limits.gtol)
+        return True
 
     def advance(
         self, state: State, stretch: Stretch, *, max_steps: int | None = None

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from steepest.descent.jax_engine import JaxEngine, Rows
@@ -26,7 +25,7 @@ from steepest.records.stop import Stop, Stopping
 from steepest.records.trace import Trace
 
 ESCAPES = 10
-"""How many saddles a run may leave."""
+"""How often a run may go on from elsewhere."""
 CLIMB = 1e3
 """Divergence on a table: an epoch's loss this many times the loss at the start."""
 
@@ -85,6 +84,14 @@ class Judge(Protocol):
         ...
 
 
+class Escape(Protocol):
+    """Knows where to go on from a point where a tolerance holds."""
+
+    def __call__(self, params: Any, drop: float, *, small: bool) -> Any | None:
+        """(params, closer) or None; drop: below the start, small: is the gradient."""
+        ...
+
+
 class Ended(NamedTuple):
     """What the loop hands back."""
 
@@ -107,7 +114,7 @@ def descend(
     *,
     judge: Judge | None = None,
     watchers: Sequence[Watcher] = (),
-    escape: Callable[[Any], Any] | None = None,
+    escape: Escape | None = None,
 ) -> Ended:
     """Run until something says stop.
 
@@ -118,7 +125,7 @@ def descend(
         stopping: budgets and tolerances.
         judge: measures the model of a table; None for a function.
         watchers: opened, told after each stretch, closed at the end.
-        escape: params where a tolerance holds -> better ones to go on from, or None.
+        escape: where a tolerance holds, finds better params to go on from.
 
     Returns:
         The returned point (best seen; a table: best on validation), the last state,
@@ -148,7 +155,7 @@ class Descent:
         state: State,
         stopping: Stopping,
         judge: Judge | None,
-        escape: Callable[[Any], Any] | None,
+        escape: Escape | None,
     ) -> None:
         self.engine, self.source, self.stopping = engine, source, stopping
         self.state, self.judge = state, judge
@@ -187,14 +194,17 @@ class Descent:
         return Event(self.state, recorded, rows.path, self.log, until, self.stop)
 
     def _leave(self, stop: Stop) -> Stop | None:
-        """Go on from elsewhere where there is a way out: the jump is a step, too."""
+        """Go on from elsewhere where there is a way: the jump is a step, too."""
         if self.escape is None or self.escapes == ESCAPES or stop is Stop.TARGET:
             return stop
-        params = self.escape(self.state.params)
-        if params is None:
+        watch = self.state.watch
+        drop = float(watch.first_value) - float(watch.last.value)
+        small = stop is Stop.GRADIENT_SMALL
+        way = self.escape(self.state.params, drop, small=small)
+        if way is None or (way.closer and not self.engine.look_closer()):
             return stop
         self.escapes += 1
-        self.state = self.engine.go_on(self.state, params)
+        self.state = self.engine.go_on(self.state, way.params)
         return None
 
     def _next_work(self, elapsed: float) -> Stretch:
@@ -210,7 +220,7 @@ class Descent:
     def _with_cursor(self, state: State) -> State:
         """The state with its place in the source, which follows from the step."""
         epoch, batch = divmod(int(state.step), self.source.per_epoch)
-        place = Cursor(jnp.int32(epoch), jnp.int32(batch if self.judge else 0))
+        place = Cursor(np.int32(epoch), np.int32(batch if self.judge else 0))
         return state._replace(cursor=place)
 
     def _budget(self, *, interrupted: bool) -> Stop | None:
@@ -325,9 +335,11 @@ class Descent:
         # A point where the run came to rest is returned even when rounding alone
         # makes it look no better than the best.
         rests = stop.converged or stop is Stop.PRECISION
-        scale = max(abs(float(watch.first_value)), abs(float(watch.best_value)))
-        noise = 8 * float(jnp.finfo(watch.best_value.dtype).eps) * scale
-        if rests and watch.last.value <= watch.best_value + noise:
+        first, best, now = map(
+            np.asarray, (watch.first_value, watch.best_value, watch.last.value)
+        )
+        noise = 8 * np.finfo(best.dtype).eps * np.fmax(abs(first), abs(best))
+        if rests and now <= best + noise:
             return last
         return watch.best_params, state.stats, int(watch.best_step)
 

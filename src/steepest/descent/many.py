@@ -251,7 +251,7 @@ def _open(plan: Plan, starts: Any, keys: Any, n: Any, lanes: int) -> _Pool:
 def _begin(plan: Plan, starts: Any, keys: Any, runs: Any) -> State:
     """The first States of some runs."""
     at, drawn = jax.tree.map(lambda leaf: leaf[runs], (starts, keys))
-    return jax.vmap(lambda x, key: program.start(plan.rule, x, None, key))(at, drawn)
+    return jax.vmap(lambda x, key: program.begin(plan.rule, x, None, key))(at, drawn)
 
 
 @functools.partial(

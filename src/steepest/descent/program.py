@@ -59,8 +59,13 @@ BACK = -1
 """Code of an accident that the run can come back from."""
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def start(rule: Rule, params: Any, stats: Any, key: Any) -> State:
+# XLA's older emitters compile a loop of small steps in half the time, to the same
+# speed: most of what a first run costs is compilation.
+QUICK_COMPILE = {"xla_cpu_use_fusion_emitters": False}
+RUN_ONCE = {**QUICK_COMPILE, "xla_backend_optimization_level": 0}
+
+
+def begin(rule: Rule, params: Any, stats: Any, key: Any) -> State:
     """The State before the first step."""
     dtype = jnp.result_type(*jax.tree.leaves(params))
     zero = jnp.zeros((), jnp.int32)
@@ -75,9 +80,8 @@ def start(rule: Rule, params: Any, stats: Any, key: Any) -> State:
     )
 
 
-# XLA's older emitters compile a loop of small steps in half the time, to the same
-# speed: most of what a first run costs is compilation.
-QUICK_COMPILE = {"xla_cpu_use_fusion_emitters": False}
+start = jax.jit(begin, static_argnums=0, compiler_options=RUN_ONCE)
+"""`begin` as a program of its own."""
 
 
 @functools.partial(jax.jit, static_argnames="plan", compiler_options=QUICK_COMPILE)

@@ -83,7 +83,8 @@ def on_bounds(params: Any, bounds: Bounds | None) -> dict[str, float]:
         bounds: the box, or None.
 
     Returns:
-        name -> value, without those whose bounds leave them no room at all.
+        name -> value, without those whose bounds leave them no room at all, unless
+        no coordinate has any.
 
     >>> on_bounds({"x": 0.0, "y": 1.0}, Bounds({"x": 0.0, "y": 0.0}, {"x": 2, "y": 2}))
     {'x': 0.0}
@@ -91,7 +92,8 @@ def on_bounds(params: Any, bounds: Bounds | None) -> dict[str, float]:
     layout = Layout.of(params)
     point = layout.flat(params)
     low, high = _flat_ends(point, bounds)
-    there = ((point <= low) | (point >= high)) & (low < high)
+    room = low < high
+    there = ((point <= low) | (point >= high)) & (room | ~room.any())
     return {layout.coordinate(int(i)): float(point[i]) for i in np.flatnonzero(there)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
@@ -29,6 +30,8 @@ class Curvature(NamedTuple):
     wall: int = 0
     """Where bounds hold a coordinate: 1 if the value rises from there inwards, -1 if it
     falls. The eigenvalues are then those of the coordinates that may move."""
+    decrement: float = math.nan
+    """g'|H|^-1 g, about twice what a Newton step gains; nan when it is unknown."""
 
     @property
     def kind(self) -> Literal["minimum", "maximum", "saddle", "plateau"]:
@@ -108,6 +111,7 @@ def curvature_of(
     hold: Hold | None = None,
     *,
     sign: float = 1.0,
+    grad: np.ndarray | None = None,
 ) -> Curvature:
     """What the eigenvalues of a Hessian say.
 
@@ -116,6 +120,7 @@ def curvature_of(
         noise: the size below which an eigenvalue says nothing.
         hold: with bounds, what they hold; the Hessian is of its free coordinates.
         sign: -1 where large values are sought: then they fall from a bound inwards.
+        grad: (n,) of the same coordinates, for the decrement.
 
     >>> import numpy as np
     >>> curvature_of(np.diag([2.0, 8.0]), 1e-12).largest
@@ -123,7 +128,16 @@ def curvature_of(
     """
     one_way = np.zeros(len(hessian), int) if hold is None else hold.one_way
     wall = int(sign) if hold is not None and hold.walled else 0
-    return Curvature(*extremes(hessian, one_way), noise, wall)
+    decrement = math.nan if grad is None else _decrement(hessian, grad, noise)
+    return Curvature(*extremes(hessian, one_way), noise, wall, decrement)
+
+
+def _decrement(hessian: np.ndarray, grad: np.ndarray, noise: float) -> float:
+    """g'|H|^-1 g over the eigenvectors whose curvature stands out of the noise."""
+    values, vectors = np.linalg.eigh(hessian)
+    bends = np.abs(values) > noise
+    along = vectors.T @ grad
+    return float(np.sum(along[bends] ** 2 / np.abs(values[bends])))
 
 
 @functools.partial(jax.jit, static_argnums=0)

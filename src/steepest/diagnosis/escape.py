@@ -1,21 +1,82 @@
-"""Escape: the way out of a saddle, along its negative curvature."""
+"""Escape: the way on from a point that is no minimum, or not the best one in sight."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from steepest.diagnosis.curvature import hessian_of
+from steepest.core import tree
+from steepest.diagnosis.curvature import Curvature, hessian_of
+from steepest.diagnosis.probes import Way, survey
 from steepest.problems.bounds import Bounds, clip
 
 LENGTHS = 2.0 ** np.arange(-20, 1)
 """Steps that are tried each way, in units of 1 + |params|."""
+
+
+class Onward(NamedTuple):
+    """Where a run goes on."""
+
+    params: Any
+    closer: bool
+    """Whether the gradient's tolerance was too loose there."""
+
+
+class Scout:
+    """Looks around where a run came to rest, once: for the loop and for the verdict.
+
+    Args:
+        fn: params -> scalar.
+        sign: 1 where small values are sought, -1 where large ones.
+        bounds: a box that every point is kept in.
+    """
+
+    def __init__(
+        self, fn: Callable[[Any], Any], sign: float, bounds: Bounds | None
+    ) -> None:
+        self.fn, self.sign, self.bounds = fn, sign, bounds
+        self._at: np.ndarray | None = None
+        self._seen: tuple[Curvature | None, Way | None] = (None, None)
+
+    def survey(self, params: Any) -> tuple[Curvature | None, Way | None]:
+        """What `survey` finds at params, kept until another point is asked for."""
+        at = tree.flat(params)
+        if self._at is None or not np.array_equal(at, self._at):
+            self._at = at
+            self._seen = survey(self.fn, params, sign=self.sign, bounds=self.bounds)
+        return self._seen
+
+    def onward(self, params: Any, drop: float, *, small: bool) -> Onward | None:
+        """Where to go on from, or None where the point is the best in sight.
+
+        Out of a saddle along its negative curvature; to the best point seen on the
+        rays around, across a ridge or down a flat valley; or from the point itself,
+        more closely, where the slope goes on.
+
+        Args:
+            params: where a tolerance holds.
+            drop: how much better than the start that is.
+            small: whether it is the gradient that is small.
+        """
+        curvature, way = self.survey(params)
+        if curvature is None or way is None:
+            return None
+        goal = "minimum" if self.sign > 0 else "maximum"
+        if curvature.kind not in (goal, "plateau"):
+            out = way_out(self.fn, params, sign=self.sign, bounds=self.bounds)
+            if out is not None:
+                return Onward(out, closer=False)
+        slopes = small and way.further(drop, small=small) is not None
+        point = way.onward(drop, small=small)
+        if point is not None:
+            params = ravel_pytree(params)[1](jnp.asarray(point))
+        return Onward(params, slopes) if slopes or point is not None else None
 
 
 def way_out(

@@ -32,6 +32,8 @@ LENGTHS = 0.5 ** np.arange(20, -1, -1)
 """Where a ray is probed, in units of 1 + |param| (of the param that moves most)."""
 NEARBY = 13
 """Up to here (a hundredth) the values say how large the function is around the end."""
+GLANCE = (13, 15, 17, 19, 20)
+"""Where every ray is looked at, of LENGTHS, when each value is a call of the user's."""
 AXES = 8
 """Rays along this many eigenvectors (the least curved first), and as many at random."""
 CLOSE = 1e-3
@@ -55,6 +57,23 @@ class Way(NamedTuple):
     """(m,) how much better it is, >= 0."""
     rises: bool
     """Whether every ray turned for the worse within its length."""
+    tops: np.ndarray
+    """(m,) how much better the best value on the whole ray is, also behind a ridge; 0
+    where that is none, or the last: a slope that leaves the ray has no top on it."""
+    points: np.ndarray
+    """(m, n) where the best value on each ray is."""
+
+    def onward(self, drop: float, *, small: bool) -> np.ndarray | None:
+        """The (n,) point to go on from: the best of the tops, None where none is good.
+
+        Args:
+            drop: how much better than the start the point is.
+            small: whether the gradient there meets gtol.
+        """
+        ray = int(np.argmax(self.tops))
+        worth = self.tops[ray] > SHARE * max(drop, 0.0)
+        worth |= self.tops[ray] > 0 and self.further(drop, small=small) is not None
+        return self.points[ray] if worth else None
 
     def further(self, drop: float, *, small: bool) -> tuple[float, float] | None:
         """(distance, gain) of the ray that shows the point is no minimum, or None.
@@ -64,7 +83,9 @@ class Way(NamedTuple):
             small: whether the gradient there meets gtol.
 
         >>> import numpy as np
-        >>> Way(np.array([0.002]), np.array([1e-9]), True).further(1.0, small=True)
+        >>> none = np.zeros(1)
+        >>> way = Way(np.array([0.002]), np.array([1e-9]), True, none, none[:, None])
+        >>> way.further(1.0, small=True)
         """
         drop = max(drop, 0.0)
         done = (self.distances <= NEAR) & (self.gains <= SHARE * drop)
@@ -114,7 +135,8 @@ def survey(
     hessian, noise = hessian_of(fn, params, hold, dense=dense) or (None, 0.0)
     curvature = None
     if hessian is not None:
-        curvature = curvature_of(hessian, noise, hold, sign=sign)
+        slopes = grad[hold.free]
+        curvature = curvature_of(hessian, noise, hold, sign=sign, grad=slopes)
     if not np.isfinite(grad).all():
         # a kink, such as norm(x) at 0, has no slope; the other rays still tell
         grad = np.zeros_like(grad)
@@ -130,13 +152,14 @@ def survey(
         points = np.concatenate([flat[None], points.reshape(-1, flat.size)])
         values = sign * np.asarray(_values(fn, params, points), float)
         way = follow(values[0], values[1:].reshape(len(rays), -1))
+    way = way._replace(points=hold.clip(flat + way.points * rays))
     if bounds is not None:
         way = way._replace(distances=_span(way.distances[:, None] * rays, flat, hold))
     return curvature, way
 
 
 def follow(here: float, values: np.ndarray) -> Way:
-    """The Way behind the values on rays.
+    """The Way behind the values on rays, its points the lengths on them.
 
     Args:
         here: value at the point; small is good.
@@ -147,7 +170,8 @@ def follow(here: float, values: np.ndarray) -> Way:
     array([0.])
     """
     values = np.where(np.isnan(values), np.inf, values)
-    return _way(here, values[:, NEARBY], values.tolist(), float(np.finfo(float).eps))
+    eps = float(np.finfo(float).eps)
+    return _way(here, LENGTHS, values, values[:, NEARBY], values.tolist(), eps)
 
 
 def _follow_foreign(
@@ -155,25 +179,36 @@ def _follow_foreign(
 ) -> Way:
     """Each value costs a call of the user's: ask for no more than are looked at."""
 
-    def value(shift: Any) -> float:
-        found = sign * quiet(fn.value_at, hold.clip(flat + shift))
+    @functools.cache
+    def value(ray: int, length: float) -> float:
+        found = sign * quiet(fn.value_at, hold.clip(flat + length * rays[ray]))
         return np.inf if np.isnan(found) else float(found)
 
-    nearby = np.array([value(LENGTHS[NEARBY] * ray) for ray in rays])
-    rows = ((value(length * ray) for length in LENGTHS) for ray in rays)
-    return _way(value(0.0), nearby, rows, fn.eps)
+    lengths, m = LENGTHS[list(GLANCE)], range(len(rays))
+    glance = np.array([[value(ray, length) for length in lengths] for ray in m])
+    rows = ((value(ray, length) for length in LENGTHS) for ray in m)
+    return _way(value(0, 0.0), lengths, glance, glance[:, 0], rows, fn.eps)
 
 
 def _way(
-    here: float, nearby: np.ndarray, rows: Iterable[Iterable[float]], eps: float
+    here: float,
+    lengths: np.ndarray,
+    values: np.ndarray,
+    nearby: np.ndarray,
+    rows: Iterable[Iterable[float]],
+    eps: float,
 ) -> Way:
+    """The Way from (m, k) values at k lengths, walked along rows at all LENGTHS."""
     around = np.abs(nearby)
     around = around[np.isfinite(around)]
     typical = middle(around) if len(around) else 0.0
     noise = 8 * eps * max(abs(here), typical)
     found = [_walk(float(here), ray, noise) for ray in rows]
     distances, gains, rises = (np.array(column) for column in zip(*found, strict=True))
-    return Way(distances, gains, bool(rises.all()))
+    best = values.argmin(axis=1)
+    tops = here - values.min(axis=1)
+    tops = np.where((best < len(lengths) - 1) & (tops > noise), tops, 0.0)
+    return Way(distances, gains, bool(rises.all()), tops, lengths[best][:, None])
 
 
 def _walk(here: float, ray: Iterable[float], noise: float) -> tuple[float, float, bool]:

@@ -29,11 +29,12 @@ def where(held: Mapping[str, float]) -> str:
     return ", ".join(named) + more
 
 
-def bounded(held: Mapping[str, float]) -> Finding | None:
+def bounded(held: Mapping[str, float], *, fixed: bool = False) -> Finding | None:
     """That the point lies on bounds, so that they are part of the answer.
 
     Args:
         held: name -> value, see `on_bounds`.
+        fixed: whether they leave no coordinate any room.
 
     >>> bounded({"x": 0.0}).advice
     'the bounds hold x at 0; widen them where they are not meant.'
@@ -41,13 +42,22 @@ def bounded(held: Mapping[str, float]) -> Finding | None:
     if not held:
         return None
     advice = f"the bounds hold {where(held)}; widen them where they are not meant."
+    if fixed:
+        advice = (
+            f"the bounds hold every coordinate ({where(held)}), so that nothing can "
+            "move; widen them where they are not meant."
+        )
     evidence = {"coordinates_on_bounds": float(len(held))}
     evidence |= dict([*held.items()][:SHOWN])
     return Finding("on_bounds", "info", advice, evidence)
 
 
 def backed_off(
-    trace: Trace, settings: dict[str, Any], *, advised: bool = False
+    trace: Trace,
+    settings: dict[str, Any],
+    *,
+    advised: bool = False,
+    edge: bool = False,
 ) -> Finding | None:
     """That the run met inf or nan and went back to its best point, with shorter steps.
 
@@ -55,6 +65,7 @@ def backed_off(
         trace: its rows.
         settings: learning_rate, optimizer_chosen, searches; see `judge_point`.
         advised: whether a graver finding names a rate already.
+        edge: whether the run ended at the edge of the function's domain.
 
     >>> import numpy as np
     >>> from steepest.records import Row
@@ -71,10 +82,11 @@ def backed_off(
     evidence = {"times": float(len(steps)), "first_step": float(steps[0])}
     often = {1: "once", 2: "twice"}.get(len(steps), f"{len(steps)} times")
     if searches:
-        advice = (
-            f"a trial step met inf or nan {often} and was taken back, as a search may: "
-            "nothing needs to be done."
-        )
+        advice = f"trial steps met inf or nan {often}, outside of the function's domain"
+        if edge:
+            advice += "; the run ends at its edge."
+        else:
+            advice += ", and were taken back, as a search may; the end is inside of it."
         return Finding("backed_off", "info", advice, evidence, span)
     rates = trace.learning_rate[np.isfinite(trace.learning_rate)]
     if len(rates):

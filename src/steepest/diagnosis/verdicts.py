@@ -8,7 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from steepest.diagnosis.advice import (
+    at_edge,
+    at_lower_bound,
+    climbs,
+    short_of,
+    too_small,
+)
 from steepest.diagnosis.curvature import Curvature
+from steepest.diagnosis.failures import failed
+from steepest.diagnosis.kinks import BALANCED
 from steepest.diagnosis.probes import Way
 from steepest.diagnosis.rates import (
     KINK,
@@ -28,8 +37,8 @@ DIFFERENCES = "central differences"
 """What settings["gradient"] says where no exact gradient is known."""
 BLUR = 10 * EPS ** (2 / 3)
 """Error of a central difference, relative to the values it is made of."""
-BOTTOMLESS = 1e6
-"""A value this far from the start, the right way, has no end there."""
+ROUNDINGS = 100
+"""Roundings of the params, and of the value, that may keep a gradient from 0."""
 
 
 def judge_point(
@@ -40,6 +49,7 @@ def judge_point(
     *,
     settings: dict[str, Any],
     held: Mapping[str, float] | None = None,
+    imbalance: float | None = None,
 ) -> Verdict:
     """What a descent on a function came to.
 
@@ -53,6 +63,7 @@ def judge_point(
             ("jax", "given" or "central differences"), searches (whether the rule takes
             bad trials back by itself); what is left out is unknown.
         held: the coordinates that lie on bounds and where, see `on_bounds`.
+        imbalance: of the slopes around, see `kinks.imbalance`; None when unknown.
 
     Returns:
         The verdict. `converged` is true at a minimum (climbing: a maximum) and where
@@ -70,11 +81,14 @@ def judge_point(
     if stop.failed:
         verdict, remarks = failed(stop, trace, curvature, settings), []
     else:
-        verdict = _judge(stop, trace, curvature, way, settings, held)
-        remarks = [bounded(held)]
+        kink = imbalance is not None and imbalance <= BALANCED
+        kink = kink and not at_edge(trace, settings)
+        verdict = _judge(stop, trace, curvature, way, settings, held, kink=kink)
+        remarks = [bounded(held, fixed=_fixed(settings))]
     remarks += [Finding("note", "info", note) for note in settings.get("notes", ())]
     advised = any("learning_rate" in finding.remedy for finding in verdict.findings)
-    remarks = [backed_off(trace, settings, advised=advised), *remarks]
+    edge = not verdict.converged and at_edge(trace, settings)
+    remarks = [backed_off(trace, settings, advised=advised, edge=edge), *remarks]
     found = (*verdict.findings, *(remark for remark in remarks if remark is not None))
     gravest = sorted(found, key=lambda finding: finding.severity == "info")
     return replace(verdict, findings=tuple(gravest))
@@ -87,18 +101,23 @@ def _judge(
     way: Way | None,
     settings: dict[str, Any],
     held: Mapping[str, float],
+    *,
+    kink: bool,
 ) -> Verdict:
     """The verdict on a run that did not blow up."""
-    goal: Kind = "maximum" if _climbs(settings) else "minimum"
+    goal: Kind = "maximum" if climbs(settings) else "minimum"
     small = bool(trace.grad_norm[-1] <= (settings.get("gtol") or 0.0))
     drop = abs(float(trace.value[0]) - float(trace.value[-1]))
     further = None if way is None else way.further(drop, small=small)
     kind: Kind = goal if curvature is None else curvature.kind
-    if kind == "plateau" and way is not None and way.rises and further is None:
+    above = way is not None and way.rises and further is None
+    kink = kink and above and not small and not stop.budget
+    if above and (kink or kind == "plateau"):
         kind = goal  # a kink, or x**4: no curvature, but higher on all sides
     measured = way is not None and curvature is not None
     settled = kind == goal and measured and further is None
-    limit = _limit(stop, trace, curvature, settings, settled=settled)
+    limit = ", at a kink" if kink else ""
+    limit = limit or _limit(stop, trace, curvature, settings, settled=settled)
     stationary = small or bool(limit)
     if stop in (Stop.VALUE_FLAT, Stop.STEP_SMALL):
         stationary |= settled
@@ -108,7 +127,7 @@ def _judge(
     if not stationary:
         return _not_stationary(stop, trace, curvature, further, settings)
     if kind != goal:
-        return _wrong_kind(kind, goal, trace, curvature)
+        return _wrong_kind(kind, goal, trace, curvature, further, settings)
     if further is not None:
         return _goes_on(trace, further, settings)
     how = "" if curvature is not None else " (curvature not measured)"
@@ -169,12 +188,12 @@ def _rounded(trace: Trace, curvature: Curvature | None) -> bool:
         return False
     if trace.grad_norm[-1] > trace.grad_norm[0]:
         return False  # steeper than where it began: a kink, or the edge of the domain
-    reach = EPS * (1 + trace.param_norm[-1])
-    return bool(trace.grad_norm[-1] <= 1e3 * reach * steepest(curvature))
-
-
-def _climbs(settings: dict[str, Any]) -> bool:
-    return settings.get("direction") == "maximize"
+    reach = ROUNDINGS * EPS * (1 + float(trace.param_norm[-1]))
+    steep = steepest(curvature)
+    least = ROUNDINGS * EPS * abs(float(trace.value[-1])) + steep * reach**2
+    if curvature.decrement > least:
+        return False  # there is more to gain than rounding hides
+    return bool(trace.grad_norm[-1] <= reach * steep)
 
 
 def _not_stationary(
@@ -184,38 +203,23 @@ def _not_stationary(
     further: tuple[float, float] | None,
     settings: dict[str, Any],
 ) -> Verdict:
-    auto = settings.get("optimizer_chosen") == "auto"
-    faster = "" if auto else ", or use optimizer='auto'"
-    if settings.get("learning_rate") is not None:
-        faster = f", raise learning_rate{faster}"
-    advice = {
-        Stop.GRADIENT_SMALL: "the point that met gtol is worse than the best seen; "
-        "start again from params with a smaller learning_rate",
-        Stop.MAX_STEPS: "raise max_steps" + faster,
-        Stop.MAX_SECONDS: "raise max_seconds" + faster,
-        Stop.INTERRUPTED: "start again from params",
-        Stop.PRECISION: "rescale the params, so that steps are not lost to rounding",
-        Stop.PATIENCE: "lower learning_rate, or raise patience",
-    }.get(stop, "lower ftol and xtol, or raise learning_rate")
-    advice, remedy, reference = f"{advice}.", {}, ""
+    advice, remedy = short_of(stop, trace, settings, further[1] if further else 0.0)
+    reference = ""
     evidence = {
         "grad_norm": float(trace.grad_norm[-1]),
         "grad_norm_start": float(trace.grad_norm[0]),
         "gtol": float(settings.get("gtol") or 0.0),
     }
-    leaps = overshoots(trace, climbs=_climbs(settings))
+    leaps = overshoots(trace, climbs=climbs(settings))
     if leaps and stop is not Stop.INTERRUPTED:
         rate = reached(trace, settings)
         kink = rate is not None and curvature and rate * steepest(curvature) > KINK
         advice, remedy = smaller(rate, None if kink else curvature, 0.5)
         advice, reference = f"the steps leap to and fro: {advice}", STABLE
         evidence |= leaps
-    why = f"{stop.value[0].lower()}{stop.value[1:-1]}"
     if further is not None and not stop.budget:
         evidence |= {"distance": further[0], "gain": further[1]}
-        why += f", but {_better(further, settings)}"
-    elif curvature is None and stop in (Stop.VALUE_FLAT, Stop.STEP_SMALL):
-        why += ", and without curvature (not measured) that proves no end"
+    why = _why(stop, trace, further, settings, measured=curvature is not None)
     words = f"Not converged: {why} ({_end(trace)})."
     finding = Finding(
         "not_stationary",
@@ -226,6 +230,29 @@ def _not_stationary(
         reference=reference,
     )
     return Verdict(words, "not_stationary", converged=False, findings=(finding,))
+
+
+def _why(
+    stop: Stop,
+    trace: Trace,
+    further: tuple[float, float] | None,
+    settings: dict[str, Any],
+    *,
+    measured: bool,
+) -> str:
+    """Why a run ended where the gradient is large."""
+    if stop is Stop.PRECISION and at_lower_bound(trace, settings):
+        return "the value came down to lower_bound, where no step is made"
+    why = f"{stop.value[0].lower()}{stop.value[1:-1]}"
+    if at_edge(trace, settings) and stop is not Stop.INTERRUPTED:
+        edge = "the edge of the function's domain, beyond which it is inf or nan"
+        verb = "rises" if climbs(settings) else "falls"
+        return f"{why}, at {edge}" if stop.budget else f"the value {verb} to {edge}"
+    if further is not None and not stop.budget:
+        return f"{why}, but {_better(further, settings)}"
+    if not measured and stop in (Stop.VALUE_FLAT, Stop.STEP_SMALL):
+        return f"{why}, and without curvature (not measured) that proves no end"
+    return why
 
 
 def _goes_on(
@@ -240,21 +267,22 @@ def _goes_on(
     )
     advice = f"lower gtol (now {gtol:g}), or rescale the function or its params."
     if distance >= 1:
-        side = "maximum" if _climbs(settings) else "minimum"
+        side = "maximum" if climbs(settings) else "minimum"
         advice = f"there may be no {side} this way: start elsewhere; if not, {advice}"
+    advice, remedy = too_small(trace, settings) or (advice, {})
     evidence = {
         "grad_norm": grad_norm,
         "gtol": gtol,
         "distance": distance,
         "gain": gain,
     }
-    finding = Finding("not_stationary", "warning", advice, evidence)
+    finding = Finding("not_stationary", "warning", advice, evidence, remedy=remedy)
     return Verdict(words, "not_stationary", converged=False, findings=(finding,))
 
 
 def _better(further: tuple[float, float], settings: dict[str, Any]) -> str:
     distance, gain = further
-    verb = "rises" if _climbs(settings) else "falls"
+    verb = "rises" if climbs(settings) else "falls"
     return (
         f"the slope goes on: the value {verb} by {gain:.2g} more within "
         f"{distance:.2g} * (1 + |params|)"
@@ -262,7 +290,12 @@ def _better(further: tuple[float, float], settings: dict[str, Any]) -> str:
 
 
 def _wrong_kind(
-    kind: Kind, goal: str, trace: Trace, curvature: Curvature | None
+    kind: Kind,
+    goal: str,
+    trace: Trace,
+    curvature: Curvature | None,
+    further: tuple[float, float] | None,
+    settings: dict[str, Any],
 ) -> Verdict:
     assert curvature is not None  # noqa: S101  only a measured kind can be wrong
     evidence = {
@@ -282,6 +315,10 @@ def _wrong_kind(
         remedy = {"escape": True}
     if kind == "plateau":
         advice = "start elsewhere, nearer to where the function slopes"
+        if further is not None:
+            words += f", but {_better(further, settings)}"
+        advice, remedy = too_small(trace, settings) or (advice, remedy)
+        advice = advice.removesuffix(".")
     reference = "second derivative test on the eigenvalues of the Hessian"
     finding = Finding(
         kind, "warning", f"{advice}.", evidence, remedy=remedy, reference=reference
@@ -290,63 +327,10 @@ def _wrong_kind(
     return Verdict(headline, kind, converged=False, findings=(finding,))
 
 
-def failed(
-    stop: Stop, trace: Trace, curvature: Curvature | None, settings: dict[str, Any]
-) -> Verdict:
-    """The verdict on a run that blew up.
-
-    Args:
-        stop: DIVERGED or NONFINITE.
-        trace: its rows, the last at the returned point.
-        curvature: there, None when unknown.
-        settings: as for `judge_point`.
-
-    >>> from steepest.records import Row
-    >>> rows = Row(*([1.0, 1.0] for _ in Row._fields))
-    >>> failed(Stop.NONFINITE, Trace(rows), None, {}).kind
-    'nonfinite'
-    """
-    rate, steps = settings.get("learning_rate"), int(trace.step[-1])
-    seen = trace.value[:-1] if len(trace) > 1 else trace.value
-    first, worst = float(trace.value[0]), float(seen[-1])
-    climbs, diverged = _climbs(settings), stop is Stop.DIVERGED
-    far = abs(worst) > BOTTOMLESS * (1 + abs(first))
-    endless = diverged and far and (worst < first) is not climbs
-    named = "" if rate is None or endless else f" with learning_rate={rate:g}"
-    how = _how(first, worst, climbs=climbs)
-    headline = f"Diverged{named}: {how} within {steps} steps; the best point is kept."
-    advice, remedy = smaller(reached(trace, settings), curvature)
-    if endless:
-        advice, remedy = "check the function's sign, or start elsewhere.", {}
-    if not diverged:
-        headline = (
-            f"Stopped{named} where a parameter, value or gradient became inf or nan, "
-            f"after {steps} steps; the best point is kept."
-        )
-        advice = f"keep to where the function is defined: {advice}"
-    evidence = {"value_start": first, "value_worst": worst}
-    if curvature is not None:
-        evidence["curvature"] = steepest(curvature)
-    kind: Kind = "diverged" if diverged else "nonfinite"
-    finding = Finding(
-        kind,
-        "error",
-        advice,
-        evidence,
-        steps=(0, steps),
-        remedy=remedy,
-        reference=STABLE,
-    )
-    return Verdict(headline, kind, converged=False, findings=(finding,))
-
-
-def _how(first: float, worst: float, *, climbs: bool) -> str:
-    """The wrong way, or the right way without an end."""
-    down = worst < first
-    if down is climbs:
-        verb = "fell" if down else "rose"
-        return f"the value {verb} from {first:.3g} to {worst:.3g}"
-    return f"the value {'falls' if down else 'rises'} without bound (to {worst:.3g})"
+def _fixed(settings: dict[str, Any]) -> bool:
+    """Whether the bounds leave no coordinate any room."""
+    bounds = settings.get("bounds")
+    return bounds is not None and bounds[0] == bounds[1]
 
 
 def _end(trace: Trace) -> str:

@@ -123,12 +123,21 @@ def _function(objective: Any, start: Any) -> tuple[Any, str]:
     if isinstance(objective, Surface):
         return objective, objective.name
     if callable(objective):
-        name = getattr(objective, "__qualname__", type(objective).__name__)
-        return objective, name
+        return objective, _label(objective)
     raise UsageError(
         f"objective={objective!r}: must be a formula, the name of a gallery function, "
         "or a function of the params."
     )
+
+
+def _label(fn: Any) -> str:
+    """The name of a function without where it was defined.
+
+    >>> _label(len), _label(lambda x: x)
+    ('len', 'function')
+    """
+    name = getattr(fn, "__qualname__", type(fn).__name__).rpartition("<locals>.")[2]
+    return "function" if name.endswith("<lambda>") else name
 
 
 def _parse(text: str, start: Any) -> Formula:
@@ -148,7 +157,8 @@ def _named(formula: Formula, start: Any) -> tuple[Any, Any]:
     bare = not isinstance(start, dict) and len(formula.variables) == 1
     if bare:
         start = {formula.variables[0]: start}
-    formula.check(start)
+    with jax.enable_x64(True):  # as the engine will: 1e200 is no number of 32 bits
+        formula.check(start)
     arrays = {name: np.asarray(start[name], float) for name in formula.variables}
     point = {name: x if x.ndim else float(x) for name, x in arrays.items()}
     if bare:

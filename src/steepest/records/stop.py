@@ -28,7 +28,7 @@ class Stop(enum.Enum):
     MAX_STEPS = "The step budget ran out before any tolerance was met."
     MAX_EPOCHS = "All epochs were run."
     MAX_SECONDS = "The time budget ran out before any tolerance was met."
-    DIVERGED = "The value grew without bound."
+    DIVERGED = "The value ran away without bound."
     NONFINITE = "A parameter, value or gradient became inf or nan."
     INTERRUPTED = "Interrupted; what was reached is returned."
 

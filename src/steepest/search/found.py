@@ -11,22 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from steepest.core.plain import array_to_json, number_to_json, tree_to_json
+from steepest.core.words import plural
 from steepest.records import Run, Stop
+from steepest.records.verdict import Kind
+from steepest.search.points import NAMES, Point, many_of, point_to_json, values_of
 
 SCHEMA = "steepest.restarts/1"
-
-
-class Minimum(NamedTuple):
-    """One of the distinct minima (climbing: maxima)."""
-
-    params: Any
-    """The point, in the shape of the start."""
-    value: float
-    """The objective there."""
-    times: int
-    """How many runs ended there."""
-    start: int
-    """Row of `starts` that its best run began at."""
 
 
 class Ends(NamedTuple):
@@ -52,7 +42,6 @@ class Restarts:
 
     Args:
         params: the point of the best value, in the shape of the start.
-        minima: the distinct points that runs converged to, the best first.
         ends: where each run ended, the best first.
         starts: a tree of (n, ...): where the runs began.
         asked: how many runs were asked for; fewer were made after an early stop.
@@ -61,10 +50,10 @@ class Restarts:
         seconds: wall-clock time, compilation included.
         settings: everything that was asked and chosen, as plain data.
         again: makes the best run alone.
+        look: finds the distinct points, see `points`.
     """
 
     params: Any
-    minima: tuple[Minimum, ...]
     ends: Ends
     starts: Any
     asked: int
@@ -73,11 +62,20 @@ class Restarts:
     seconds: float
     settings: dict[str, Any]
     again: Callable[[], Run] = field(compare=False)
+    look: Callable[[], tuple[Point, ...]] = field(compare=False)
 
     @functools.cached_property
     def best(self) -> Run:
         """The best run, made once more alone, with its trace and verdict."""
         return self.again()
+
+    @functools.cached_property
+    def points(self) -> tuple[Point, ...]:
+        """The distinct points that runs came to rest at, the best first.
+
+        They are told apart when they are first asked for, and the best 20 surveyed.
+        """
+        return self.look()
 
     @property
     def value(self) -> float:
@@ -90,19 +88,114 @@ class Restarts:
         return len(self.ends.value)
 
     @property
+    def goal(self) -> Kind:
+        """What is sought: "minimum", or climbing "maximum"."""
+        return "maximum" if self.settings["direction"] == "maximize" else "minimum"
+
+    @property
+    def minima(self) -> tuple[Point, ...]:
+        """The distinct minima (climbing: maxima), the best first."""
+        return tuple(point for point in self.points if point.kind == self.goal)
+
+    @property
+    def others(self) -> tuple[Point, ...]:
+        """The other ends: saddles, plateaus, slopes; kind None where not measured."""
+        return tuple(point for point in self.points if point.kind != self.goal)
+
+    @property
+    def top(self) -> Point | None:
+        """The point of the best value, None where that run did not come to rest."""
+        points = self.points[:1]
+        return points[0] if points and points[0].value == self.value else None
+
+    @property
     def stops(self) -> dict[str, int]:
         """How many runs ended for each reason, the most frequent first."""
         return dict(Counter(stop.name for stop in self.ends.stop).most_common())
 
     @property
     def converged(self) -> int:
-        """Runs that met a tolerance, or that floating point let go no further."""
-        return sum(came_to_rest(stop) for stop in self.ends.stop)
+        """Runs that ended at a minimum, or reached the target."""
+        reached = sum(stop is Stop.TARGET for stop in self.ends.stop)
+        return reached + sum(point.times for point in self.minima)
+
+    @property
+    def elsewhere(self) -> int:
+        """Runs that came to rest at one of the other ends."""
+        return sum(point.times for point in self.others)
 
     @property
     def failed(self) -> int:
         """Runs that blew up, or never saw a finite value."""
-        return sum(stop.failed for stop in self.ends.stop)
+        return sum(self.failures.values())
+
+    @property
+    def failures(self) -> dict[str, int]:
+        """How many runs failed for each reason, the most frequent first."""
+        pairs = zip(self.ends.stop, self.ends.steps, strict=True)
+        whys = [_failure(stop, int(steps)) for stop, steps in pairs if stop.failed]
+        return dict(Counter(whys).most_common())
+
+    @property
+    def headline(self) -> str:
+        """What was found, in one line."""
+        if self.failed == self.n:
+            return (
+                f"{'All' if self.n > 1 else 'The'} {plural(self.n, 'run')} failed "
+                f"({_listed(self.failures)}): best value seen {self.value:.10g}."
+            )
+        best = f"value {self.value:.10g} ({self._top})"
+        return f"Best of {plural(self.n, 'run')}: {best}."
+
+    @property
+    def _top(self) -> str:
+        """What is known of the best value's place."""
+        point = self.top
+        if point is None:
+            stop = self.ends.stop[0]
+            return {
+                Stop.TARGET: "the target was reached",
+                Stop.DIVERGED: "from a run that diverged",
+                Stop.NONFINITE: "from a run that met inf or nan",
+            }.get(stop, "from a run that did not converge")
+        times = f"found {plural(point.times, 'time')}"
+        if point.kind == self.goal:
+            return f"a {point.kind}, {times}"
+        if point.kind is None:
+            return f"what sort of point was not measured, {times}"
+        return f"no {self.goal} but a {NAMES.get(point.kind, point.kind)}, {times}"
+
+    @property
+    def tally(self) -> str:
+        """How the runs ended, in words."""
+        reached = self.stops.get(Stop.TARGET.name, 0)
+        minima, others = self.converged - reached, self.elsewhere
+        rest = self.n - self.converged - others - self.failed
+        words = []
+        if minima:
+            found = plural(len(self.minima), f"distinct {self.goal}")
+            words.append(f"{minima:,} converged to {found}")
+        if reached:
+            words.append(f"{reached:,} reached the target")
+        kinds: list[Kind | None] = [point.kind for point in self.others]
+        for kind in dict.fromkeys(kinds):
+            alike = [point for point in self.others if point.kind == kind]
+            found = many_of(len(alike), kind)
+            words.append(f"{sum(p.times for p in alike):,} ended at {found}")
+        if rest:
+            words.append(f"{rest:,} did not converge")
+        if self.failed:
+            words.append(f"{self.failed:,} failed ({_listed(self.failures)})")
+        return ", ".join(words if minima or reached else ["0 converged", *words])
+
+    def notes(self) -> list[tuple[str, str]]:
+        """What else is to be told once, each under a name."""
+        told = []
+        if self.outside:
+            left = f"{plural(self.outside, 'run')} left the bounds, which only say"
+            advice = "where runs begin; keep_bounds=True keeps them inside"
+            told.append(("outside", f"{left} {advice}"))
+        return told + [("note", note) for note in self.settings.get("notes", ())]
 
     def to_json(self) -> dict[str, Any]:
         """All but the starts as plain data (schema steepest.restarts/1)."""
@@ -112,19 +205,16 @@ class Restarts:
             "params": params,
             "params_layout": layout,
             "value": number_to_json(self.value),
-            "minima": [
-                {
-                    "params": tree_to_json(found.params)[0],
-                    "value": number_to_json(found.value),
-                    "count": found.times,
-                }
-                for found in self.minima
-            ],
+            "kind": None if self.top is None else self.top.kind,
+            "minima": [point_to_json(point) for point in self.minima],
+            "others": [point_to_json(point) for point in self.others],
             "runs": {
                 "asked": self.asked,
                 "made": self.n,
                 "converged": self.converged,
+                "elsewhere": self.elsewhere,
                 "failed": self.failed,
+                "failures": self.failures,
                 "outside": self.outside,
                 "stops": self.stops,
                 "why": self.why,
@@ -136,36 +226,35 @@ class Restarts:
 
     def __repr__(self) -> str:
         """A few lines a person can read."""
-        best = self.minima[0] if self.minima else None
-        times = "no run converged" if best is None else f"found {best.times:,} times"
-        rest = self.n - self.converged - self.failed
-        ended = (
-            f"{self.converged:,} converged to {len(self.minima):,} distinct points, "
-            f"{rest:,} did not, {self.failed:,} failed"
-        )
-        lines = [
-            f"Best of {self.n:,} runs: value {self.value:.10g} ({times}).",
-            f"  params     {_short(self.params)}",
-            f"  runs       {ended}",
-            *(["  " + self._other()] if len(self.minima) > 1 else []),
-            f"  ended      {self.why}",
-            f"  seconds    {self.seconds:.3g}",
-        ]
-        if self.outside:
-            lines.append(
-                f"  outside    {self.outside:,} runs left the bounds, which only say "
-                "where runs begin; keep_bounds=True keeps them inside"
-            )
-        return "\n".join(lines)
+        lines = [("params", _short(self.params)), ("runs", self.tally)]
+        others = tuple(point for point in self.others if point.kind is not None)
+        if self.minima[1:]:
+            lines.append(("next", values_of(self.minima[1:])))
+        if others:
+            lines.append(("others", values_of(others, kinds=True)))
+        lines += [("ended", self.why), ("seconds", f"{self.seconds:.3g}")]
+        told = [f"  {name:<9}  {text}" for name, text in [*lines, *self.notes()]]
+        return "\n".join([self.headline, *told])
 
-    def _other(self) -> str:
-        shown = [f"{m.value:.6g} (x{m.times:,})" for m in self.minima[1:5]]
-        more = ", ..." if len(self.minima) > 5 else ""
-        return f"next       {', '.join(shown)}{more}"
+
+def _failure(stop: Stop, steps: int) -> str:
+    if stop is Stop.DIVERGED:
+        return "diverged"
+    return "met inf or nan" if steps else "not finite at the start"
+
+
+def _listed(counts: Any) -> str:
+    """Counts with what they count.
+
+    >>> _listed({"diverged": 2, "not finite at the start": 1})
+    '2 diverged, 1 not finite at the start'
+    """
+    pairs = counts.items() if isinstance(counts, dict) else counts
+    return ", ".join(f"{count:,} {name}" for name, count in pairs)
 
 
 def came_to_rest(stop: Stop) -> bool:
-    """Whether a run ended at a point that may be called a minimum.
+    """Whether a run ended at a point that may be a minimum.
 
     Args:
         stop: why it ended.
@@ -173,7 +262,7 @@ def came_to_rest(stop: Stop) -> bool:
     >>> came_to_rest(Stop.GRADIENT_SMALL), came_to_rest(Stop.MAX_STEPS)
     (True, False)
     """
-    return stop.converged or stop is Stop.PRECISION
+    return stop is Stop.PRECISION or (stop.converged and stop is not Stop.TARGET)
 
 
 def _short(params: Any, limit: int = 200) -> str:

@@ -46,7 +46,7 @@ def middle(bounds: Any, objective: Any) -> Any:
     {'x': 1.0, 'y': 1.0}
     """
     try:
-        return _middle(bounds, objective)
+        centre = _middle(bounds, objective)
     except (TypeError, ValueError) as error:
         if isinstance(error, UsageError):
             raise
@@ -54,6 +54,12 @@ def middle(bounds: Any, objective: Any) -> Any:
             f"bounds={bounds!r}: do not tell the shape of the params; give both ends "
             "as numbers, arrays or dicts, or a start= too."
         ) from error
+    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(centre)):
+        raise UsageError(
+            "bounds: an end is missing, and runs begin within them; give both ends of "
+            "each, finite."
+        )
+    return centre
 
 
 def _middle(bounds: Any, objective: Any) -> Any:

@@ -116,7 +116,10 @@ class Race:
             ).rstrip()
             for line in [head, *rows]
         ]
-        return "\n".join(lines)
+        notes = [
+            note for run in self.runs.values() for note in run.settings.get("notes", ())
+        ]
+        return "\n".join([*lines, *(f"info  {note}" for note in dict.fromkeys(notes))])
 
 
 def _last(number: float) -> float:
