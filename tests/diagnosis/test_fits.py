@@ -1,5 +1,7 @@
 """What a fit came to: its words, kinds and findings."""
 
+import math
+
 import pytest
 from ends import ENDS, check, trace
 

@@ -1,6 +1,7 @@
 """Verdicts: every Stop in every situation, and what the words must name."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
