@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -12,7 +13,8 @@ from steepest.core import random, tree
 from steepest.core.errors import DataError, UsageError
 from steepest.core.plain import tree_to_json
 from steepest.descent.jax_engine import JaxEngine
-from steepest.descent.loop import Ended, Event, Watcher, descend
+from steepest.descent.loop import descend
+from steepest.descent.parts import Ended, Event, Watcher
 from steepest.descent.sources import FunctionSource
 from steepest.descent.watchers import TraceFile, progress_bar
 from steepest.diagnosis import (
@@ -31,6 +33,7 @@ from steepest.problems.objectives import FunctionObjective
 from steepest.problems.start import Problem, pose
 from steepest.records import Run, Stop, Stopping
 from steepest.records.folder import run_folder, save_run
+from steepest.records.state import State
 from steepest.steps import OPTIMIZERS, Rule, settle
 
 DENSE = 200
@@ -189,7 +192,7 @@ def carry_out(task: Task) -> Run:
             state,
             task.stopping,
             watchers=watchers,
-            escape=scout.onward if escapes(asked) else None,
+            escape=_way_on(engine, scout) if escapes(asked) else None,
         )
         problem.check()  # the last evaluation is made when the watchers are gone
         check_first(ended, problem)
@@ -197,6 +200,20 @@ def carry_out(task: Task) -> Run:
     if folder is not None:
         save_run(run, folder)
     return run
+
+
+def _way_on(engine: JaxEngine, scout: Scout) -> Callable[[State, Stop], State | None]:
+    """From where a tolerance holds to the State that the run goes on from."""
+
+    def leave(state: State, stop: Stop) -> State | None:
+        drop = float(state.watch.first_value) - float(state.watch.last.value)
+        small = stop is Stop.GRADIENT_SMALL
+        way = scout.onward(state.params, drop, small=small)
+        if way is None or (way.closer and not engine.look_closer()):
+            return None
+        return engine.go_on(state, way.params)
+
+    return leave
 
 
 def scout_of(task: Task) -> Scout:

@@ -18,7 +18,8 @@ from steepest.core.numbers import is_number, is_whole
 from steepest.core.spec import parse_spec
 from steepest.data.blocks import Blocks, batch_rows
 from steepest.descent.jax_engine import JaxEngine
-from steepest.descent.loop import Ended, Watcher, descend
+from steepest.descent.loop import descend
+from steepest.descent.parts import Ended, Watcher
 from steepest.descent.sources import TableSource
 from steepest.descent.watchers import TraceFile, progress_bar
 from steepest.diagnosis import judge_fit

@@ -7,7 +7,7 @@ import os
 import platform
 from typing import Any
 
-from steepest.descent.loop import Ended
+from steepest.descent.parts import Ended
 from steepest.records import Run, Verdict
 
 PACKAGES = ("steepest", "jax", "jaxlib", "optax", "equinox", "numpy")

@@ -19,7 +19,8 @@ import numpy as np
 from steepest.core import tree
 from steepest.descent import program
 from steepest.descent.jax_engine import CAPACITY, PATH_NUMBERS, JaxEngine, Rows
-from steepest.descent.loop import Descent, Ended
+from steepest.descent.loop import Descent
+from steepest.descent.parts import Ended
 from steepest.descent.program import Plan
 from steepest.descent.rows import Info
 from steepest.descent.signals import listening

@@ -23,7 +23,7 @@ class Log:
     """
 
     def __init__(self, source: Source, sign: float = 1.0) -> None:
-        self._source, self._sign = source, sign
+        self.source, self._sign = source, sign
         self._parts: list[Row] = []
         self._paths: list[Any] = []
         self.judged: list[tuple[int, int, float]] = []
@@ -37,8 +37,8 @@ class Log:
         info["finite"] = info["finite"].astype(bool)
         share = (np.arange(n) + 1) / max(n, 1)
         part = Row(
-            epoch=self._source.epoch_at(step),
-            samples=self._source.samples_at(step),
+            epoch=self.source.epoch_at(step),
+            samples=self.source.samples_at(step),
             seconds=since + (until - since) * share,
             evals=step + 1,
             **info,

@@ -8,21 +8,20 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from steepest.descent.jax_engine import JaxEngine, Rows
+from steepest.descent.jax_engine import Rows
 from steepest.descent.log import Log
 from steepest.descent.pace import Pace
+from steepest.descent.parts import Ended, Engine, Event, Judge, Leg, Watcher
 from steepest.descent.rows import EVERY_STEP
 from steepest.descent.signals import listening
-from steepest.descent.sources import ENDLESS, Source, Stretch
-from steepest.records.row import Row
+from steepest.descent.sources import ENDLESS, Mark, Source, Stretch
 from steepest.records.state import Cursor, State
 from steepest.records.stop import Stop, Stopping
-from steepest.records.trace import Trace
 
 ESCAPES = 10
 """How often a run may go on from elsewhere."""
@@ -40,81 +39,16 @@ class Kept(NamedTuple):
     epoch: int
 
 
-class Event(NamedTuple):
-    """What a watcher is told after each stretch."""
-
-    state: State
-    rows: Row
-    path: Any
-    log: Log
-    seconds: float
-    stop: Stop | None
-
-
-class Watcher(Protocol):
-    """Anyone who looks on: progress bars, files, live pages."""
-
-    def open(self) -> None:
-        """The run begins."""
-        ...
-
-    def tell(self, event: Event) -> None:
-        """A stretch is done."""
-        ...
-
-    def close(self) -> None:
-        """The run is over, whatever the way."""
-        ...
-
-
-class Judge(Protocol):
-    """Measures a table's model: at the end of epochs, and once at the end."""
-
-    @property
-    def validates(self) -> bool:
-        """Whether there are validation rows."""
-        ...
-
-    def epoch(self, state: State) -> float | None:
-        """Loss on the validation rows, None when there are none."""
-        ...
-
-    def end(self, params: Any, stats: Any) -> tuple[float, float]:
-        """(objective, gradient norm) over all training rows."""
-        ...
-
-
-class Escape(Protocol):
-    """Knows where to go on from a point where a tolerance holds."""
-
-    def __call__(self, params: Any, drop: float, *, small: bool) -> Any | None:
-        """(params, closer) or None; drop: below the start, small: is the gradient."""
-        ...
-
-
-class Ended(NamedTuple):
-    """What the loop hands back."""
-
-    params: Any
-    stats: Any
-    value: float
-    grad_norm: float
-    best_step: int
-    state: State
-    trace: Trace
-    stop: Stop
-    seconds: float
-
-
 def descend(
-    engine: JaxEngine,
+    engine: Engine,
     source: Source,
     state: State,
     stopping: Stopping,
     *,
+    then: Sequence[Leg] = (),
     judge: Judge | None = None,
     watchers: Sequence[Watcher] = (),
-    escape: Escape | None = None,
+    escape: Callable[[State, Stop], State | None] | None = None,
 ) -> Ended:
     """Run until something says stop.
 
@@ -123,9 +57,10 @@ def descend(
         source: gives the stretches.
         state: where to begin or go on.
         stopping: budgets and tolerances.
+        then: what follows where a budget of steps or epochs ended the part before.
         judge: measures the model of a table; None for a function.
         watchers: opened, told after each stretch, closed at the end.
-        escape: where a tolerance holds, finds better params to go on from.
+        escape: where a tolerance holds, finds a State to go on from, or None.
 
     Returns:
         The returned point (best seen; a table: best on validation), the last state,
@@ -135,14 +70,18 @@ def descend(
         for watcher in watchers:
             watcher.open()
             stack.callback(watcher.close)
-        stack.enter_context(engine.scope())
         interrupted = stack.enter_context(listening())
         descent = Descent(engine, source, state, stopping, judge, escape)
-        while descent.stop is None:
-            event = descent.stretch(interrupted=interrupted)
-            for watcher in watchers:
-                watcher.tell(event)
-        return descent.end()
+        for leg in (None, *then):
+            if leg is not None and not descent.hand_on(leg):
+                break
+            with descent.engine.scope():
+                while descent.stop is None:
+                    event = descent.stretch(interrupted=interrupted)
+                    for watcher in watchers:
+                        watcher.tell(event)
+        with descent.engine.scope():
+            return descent.end()
 
 
 class Descent:
@@ -150,12 +89,12 @@ class Descent:
 
     def __init__(
         self,
-        engine: JaxEngine,
+        engine: Engine,
         source: Source,
         state: State,
         stopping: Stopping,
         judge: Judge | None,
-        escape: Escape | None,
+        escape: Callable[[State, Stop], State | None] | None,
     ) -> None:
         self.engine, self.source, self.stopping = engine, source, stopping
         self.state, self.judge = state, judge
@@ -165,12 +104,34 @@ class Descent:
         self.log, self.pace = Log(source, self.sign), Pace()
         self.began, self.per_step = time.perf_counter(), 0.0
         self.kept: Kept | None = None
-        # Without validation a full batch is judged at every step, like a function.
-        self.looks = judge is not None and (source.stochastic or judge.validates)
         if self.looks:
             self._look()
         if self.last_step == 0:
             self.stop = self._budget(interrupted=False)
+
+    @property
+    def looks(self) -> bool:
+        """Whether the model is judged by itself, at the end of epochs.
+
+        Without validation a full batch is judged at every step, like a function.
+        """
+        if self.judge is None:
+            return False
+        return self.source.stochastic or self.judge.validates
+
+    def hand_on(self, leg: Leg) -> bool:
+        """Let another engine go on; not after a stop that ends the whole run."""
+        if self.stop not in (Stop.MAX_STEPS, Stop.MAX_EPOCHS):
+            return False
+        old, step = self.state, int(self.state.step)
+        mark = Mark(step, self.source.epoch_at(step), self.source.samples_at(step))
+        self.engine, self.stopping = leg.engine, leg.stopping
+        self.source = self.log.source = leg.source(mark)
+        state = leg.engine.start(old.params, old.stats, old.key)
+        self.state = self._with_cursor(state._replace(step=np.int32(step)))
+        self.per_step, self.pace = 0.0, Pace()
+        self.stop = self._budget(interrupted=False)
+        return True
 
     @property
     def seconds(self) -> float:
@@ -197,14 +158,10 @@ class Descent:
         """Go on from elsewhere where there is a way: the jump is a step, too."""
         if self.escape is None or self.escapes == ESCAPES or stop is Stop.TARGET:
             return stop
-        watch = self.state.watch
-        drop = float(watch.first_value) - float(watch.last.value)
-        small = stop is Stop.GRADIENT_SMALL
-        way = self.escape(self.state.params, drop, small=small)
-        if way is None or (way.closer and not self.engine.look_closer()):
+        state = self.escape(self.state, stop)
+        if state is None:
             return stop
-        self.escapes += 1
-        self.state = self.engine.go_on(self.state, way.params)
+        self.escapes, self.state = self.escapes + 1, state
         return None
 
     def _next_work(self, elapsed: float) -> Stretch:
@@ -212,14 +169,14 @@ class Descent:
         step, source = int(self.state.step), self.source
         steps = min(steps, self.last_step - step)
         if self.looks and not source.stochastic:  # an epoch is a step: look in time
-            epochs = step // source.per_epoch
-            steps = min(steps, _next_look(epochs) * source.per_epoch - step)
-        epoch, batch = divmod(step, source.per_epoch)
+            look = source.step_at(_next_look(source.place(step)[0]))
+            steps = min(steps, look - step)
+        epoch, batch = source.place(step)
         return source.stretch(epoch, batch, max(steps, 1))
 
     def _with_cursor(self, state: State) -> State:
         """The state with its place in the source, which follows from the step."""
-        epoch, batch = divmod(int(state.step), self.source.per_epoch)
+        epoch, batch = self.source.place(int(state.step))
         place = Cursor(np.int32(epoch), np.int32(batch if self.judge else 0))
         return state._replace(cursor=place)
 
@@ -239,11 +196,11 @@ class Descent:
     def last_step(self) -> int:
         """The step at which the budgets of steps and epochs end the run."""
         steps, epochs = self.stopping.max_steps, self.stopping.max_epochs
-        most = [] if epochs is None else [epochs * self.source.per_epoch]
+        most = [] if epochs is None else [self.source.step_at(epochs)]
         return min([*most, ENDLESS if steps is None else steps])
 
     def _look_is_due(self) -> bool:
-        epoch, batch = divmod(int(self.state.step), self.source.per_epoch)
+        epoch, batch = self.source.place(int(self.state.step))
         if not self.looks or batch > 0:
             return False
         return self.source.stochastic or epoch == _next_look(epoch - 1)
@@ -253,7 +210,7 @@ class Descent:
         assert self.judge is not None  # noqa: S101  only tables are looked at
         state = self.state
         step = int(state.step)
-        epoch = step // self.source.per_epoch
+        epoch = self.source.place(step)[0]
         loss = self.judge.epoch(state)
         if loss is not None:
             self.log.judged.append((epoch, step, loss))
@@ -320,7 +277,7 @@ class Descent:
     def _evaluate(self, state: State) -> tuple[State, Rows, Stop | None]:
         """The row of one point, and whether a tolerance holds there."""
         step = int(state.step)
-        epoch, batch = divmod(step, self.source.per_epoch)
+        epoch, batch = self.source.place(step)
         work = self.source.stretch(epoch, batch, 1)
         return self.engine.advance(state, work, max_steps=step)
 

@@ -119,8 +119,8 @@ def descend_many(
             rounds = pace.within(stopping, since - began, per_round)
             if per_round > 0:
                 done = max(workers.map(lambda crowd: crowd.work(rounds), crowds))  # noqa: B023
-            else:  # one after another: the first compiles for all
-                done = max([crowd.work(rounds) for crowd in crowds])
+            else:  # the others wait: it compiles for all
+                done = crowds[0].work(1)
             per_round = (time.perf_counter() - since) / max(done, 1)
             pace.learn(done, time.perf_counter() - since)
             if tell is not None:

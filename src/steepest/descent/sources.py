@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import jax.numpy as jnp
@@ -37,9 +38,12 @@ class Source(Protocol):
         """At most `steps` steps from a position on."""
         ...
 
-    @property
-    def per_epoch(self) -> int:
-        """Steps that make a pass over the data."""
+    def place(self, step: int) -> tuple[int, int]:
+        """(epoch, batch within it) that a step stands for."""
+        ...
+
+    def step_at(self, epoch: int) -> int:
+        """The step that an epoch begins with."""
         ...
 
     def samples_at(self, step: Any) -> Any:
@@ -59,7 +63,14 @@ class FunctionSource:
     """
 
     stochastic = False
-    per_epoch = ENDLESS
+
+    def place(self, step: int) -> tuple[int, int]:
+        """Everything is in epoch 0."""
+        return 0, step
+
+    def step_at(self, epoch: int) -> int:
+        """No step begins another epoch."""
+        return ENDLESS if epoch else 0
 
     def stretch(self, epoch: int, batch: int, steps: int) -> Stretch:
         """A budget of steps."""
@@ -73,17 +84,31 @@ class FunctionSource:
     epoch_at = samples_at
 
 
+class Mark(NamedTuple):
+    """Where in a run a source takes over."""
+
+    step: int = 0
+    epoch: int = 0
+    samples: int = 0
+
+
 class TableSource:
     """A table cut into blocks, each put on the device once.
 
     Args:
         blocks: the rows, in the order of each epoch.
+        since: where it takes over from another source; its epochs count from there.
+        put: what makes an array of a block ready for the engine.
     """
 
-    def __init__(self, blocks: Blocks) -> None:
-        self.blocks = blocks
+    def __init__(
+        self,
+        blocks: Blocks,
+        since: Mark = Mark(),  # noqa: B008  frozen
+        put: Callable[[Any], Any] = jnp.asarray,
+    ) -> None:
+        self.blocks, self.since, self.put = blocks, since, put
         self.stochastic = not blocks.full
-        self.per_epoch = blocks.batches_per_epoch
         self._block: tuple[tuple[int, int], Block, Any] | None = None
 
     def stretch(self, epoch: int, batch: int, steps: int) -> Stretch:
@@ -94,13 +119,24 @@ class TableSource:
         per_epoch = self.blocks.batches_per_epoch
         return Stretch(arrays, batch - block.first, count, per_epoch)
 
+    def place(self, step: int) -> tuple[int, int]:
+        """(epoch, batch within it) that a step stands for."""
+        epochs, batch = divmod(step - self.since.step, self.blocks.batches_per_epoch)
+        return self.since.epoch + epochs, batch
+
+    def step_at(self, epoch: int) -> int:
+        """The step that an epoch begins with."""
+        epochs = epoch - self.since.epoch
+        return self.since.step + epochs * self.blocks.batches_per_epoch
+
     def samples_at(self, step: Any) -> Any:
         """Rows of data used before a step."""
-        return self.blocks.samples_at(step)
+        return self.since.samples + self.blocks.samples_at(step - self.since.step)
 
     def epoch_at(self, step: Any) -> Any:
         """Passes finished before a step."""
-        return step // self.blocks.batches_per_epoch
+        epochs = (step - self.since.step) // self.blocks.batches_per_epoch
+        return self.since.epoch + epochs
 
     def _load(self, epoch: int, batch: int) -> tuple[Block, Any]:
         if self._block is not None:
@@ -109,6 +145,6 @@ class TableSource:
             if same and first <= batch < first + block.n_batches:
                 return block, arrays
         block = self.blocks.block(epoch, batch)
-        arrays = Batch(*(jnp.asarray(array) for array in block.arrays))
+        arrays = Batch(*(self.put(array) for array in block.arrays))
         self._block = ((epoch, block.first), block, arrays)
         return block, arrays

@@ -17,9 +17,9 @@ class Cursor(NamedTuple):
     A function has no rows; its cursor stays at (0, 0).
     """
 
-    epoch: jax.Array
+    epoch: Any
     """() int32, epochs finished."""
-    batch: jax.Array
+    batch: Any
     """() int32, batches of this epoch already trained on."""
 
 

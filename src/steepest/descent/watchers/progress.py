@@ -7,7 +7,7 @@ import time
 from typing import Literal
 
 from steepest.core.errors import UsageError
-from steepest.descent.loop import Event
+from steepest.descent.parts import Event
 from steepest.records.stop import Stopping
 
 EVERY_SECONDS = 0.1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from steepest.descent.loop import Event
+from steepest.descent.parts import Event
 from steepest.records.folder import PART, TRACE, row_lines
 
 
