@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         SteepestError,
         UsageError,
     )
+    from steepest.estimators import DescentClassifier, DescentRegressor
     from steepest.problems.formulas import parse
     from steepest.problems.gallery import GALLERY
     from steepest.problems.losses import LOSSES
@@ -53,6 +54,7 @@ _PLACES = {
         "SteepestError",
         "UsageError",
     ),
+    "steepest.estimators": ("DescentClassifier", "DescentRegressor"),
     "steepest.problems.formulas": ("parse",),
     "steepest.problems.gallery": ("GALLERY",),
     "steepest.problems.losses": ("LOSSES",),
@@ -68,6 +70,8 @@ __all__ = [
     "OPTIMIZERS",
     "SCHEDULES",
     "DataError",
+    "DescentClassifier",
+    "DescentRegressor",
     "Finding",
     "Fitted",
     "FormulaError",

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import steepest as sp
+from steepest.api import annealing
 from steepest.api.annealing import anneal
+from steepest.records import Stop
 
 
 @pytest.mark.parametrize("gradient", [True, False], ids=["langevin", "walk"])
@@ -38,6 +40,54 @@ def test_without_polish_the_best_point_seen():
     found = anneal("himmelblau", n=3, steps=50, polish=False)
     assert found.best.steps == 0
     assert found.value == pytest.approx(found.chains.value[0])
+    assert not found.polished
+    assert not found.best.converged
+    headline = found.best.verdict.headline
+    assert headline.startswith("Best point of 3 chains: value ")
+    assert headline.endswith("; no descent was asked for (polish=True).")
+    assert found.best.verdict.findings == ()
+
+
+def test_without_polish_a_minimum_is_still_one():
+    found = anneal("x", bounds=(0, 1), n=4, steps=500, polish=False)
+    assert found.value == 0.0
+    assert found.best.verdict.kind == "minimum"
+
+
+def cut_by(stop, monkeypatch):
+    made = annealing.descend_many
+
+    def cut(*args, **options):
+        ends = made(*args, **options)
+        return ends._replace(
+            steps=np.full_like(ends.steps, 7), code=np.full_like(ends.code, stop.code)
+        )
+
+    monkeypatch.setattr(annealing, "descend_many", cut)
+
+
+def test_an_interrupt_is_told_and_no_descent_follows(monkeypatch):
+    cut_by(Stop.INTERRUPTED, monkeypatch)
+    found = anneal("himmelblau", n=3, steps=50)
+    assert found.interrupted
+    assert not found.polished
+    assert found.best.stop is Stop.INTERRUPTED
+    assert found.best.steps == 0
+    told = "Interrupted after 7 of 50 steps; best point of 3 chains: value "
+    assert found.best.verdict.headline.startswith(told)
+    assert found.tally == "3 chains, 7 of 50 steps made: interrupted"
+    data = found.to_json()
+    assert (data["chains_steps"], data["chains_cut"]) == (7, "INTERRUPTED")
+
+
+def test_a_time_budget_is_told_and_a_descent_follows():
+    found = anneal("himmelblau", n=3, steps=10**9, max_seconds=1e-3)
+    assert not found.interrupted
+    assert found.ran.cut is Stop.MAX_SECONDS
+    assert 0 < found.ran.steps < 10**9
+    made = f"3 chains, {found.ran.steps:,} of 1,000,000,000 steps made: the time"
+    assert made in repr(found)
+    assert found.best.verdict.kind == "minimum"
 
 
 def test_climb_by_name():
@@ -71,9 +121,11 @@ def test_bounds_are_kept():
         (dict(save="x"), "save: many runs"),
         (dict(gtol=-1), "gtol=-1"),
         (dict(optimizer="adm"), "Did you mean adam"),
+        (dict(foo=1), "foo: there is no such option"),
+        (dict(temprature=1), "temprature: .*Did you mean temperature"),
         (dict(bounds=(0, None)), "give both ends"),
     ],
-    ids=range(14),
+    ids=range(16),
 )
 def test_options_that_cannot_be_meant(options, message, monkeypatch):
     def never(*args, **options):
@@ -108,4 +160,5 @@ def test_all_chains_begin_nowhere(n, where):
 def test_one_step_is_enough():
     found = anneal("x^2", bounds=(-1, 1), n=1, steps=1)
     assert "1 chain of 1 step" in repr(found)
+    assert "best best" not in repr(found)
     assert found.lost == 0

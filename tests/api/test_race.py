@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
 import steepest as sp
+from steepest.api import racing
 from steepest.api.racing import race
 from steepest.descent import abreast
+from steepest.records import Stop
 
 START = [-1.2, 1.0]
 ENTRANTS = {
@@ -131,12 +134,15 @@ def fine(**options):
         (fine(lerning_rate=1), "entrant 'bad': .*Did you mean learning_rate"),
         (fine(momentum=0.9, optimizer="gd"), "entrant 'bad': momentum"),
         (fine(gtol=-1.0), "entrant 'bad': gtol"),
+        (fine(direction="maximize"), "'bad': direction is for the race as a whole"),
+        (fine(seed=3), "'bad': seed is for the race as a whole"),
+        (fine(optimizer="gd", lr=1), "'bad': lr: .*Did you mean learning_rate"),
         (
             fine(schedule="cosin", optimizer="gd"),
             "entrant 'bad': .*Did you mean cosine",
         ),
     ],
-    ids=range(15),
+    ids=range(18),
 )
 @pytest.mark.parametrize("data", [False, True], ids=["function", "data"])
 def test_entrants_that_cannot_run(entrants, message, data, monkeypatch):
@@ -157,3 +163,51 @@ def test_what_is_no_entrants_fault_is_told_plainly():
         race((np.ones((4, 2)), np.ones(4)), 1.0, fine())
     with pytest.raises(sp.UsageError, match="direction='up'"):
         race("x^2", 1.0, fine(), direction="up")
+
+
+def test_what_an_iterator_of_entrants_raises_comes_out():
+    def read(text):
+        raise sp.UsageError(f"{text}: no")
+
+    with pytest.raises(sp.UsageError, match=r"^gd: no$"):
+        race("x^2", 1.0, map(read, ["gd"]))
+    with pytest.raises(sp.UsageError, match=r"^entrants=<list_iterator>: give"):
+        race("x^2", 1.0, iter([3]))
+
+
+def stopped(monkeypatch, name):
+    """Let the runs of a door end as if Ctrl-C had been pressed; how many it makes."""
+    calls, made = [], getattr(racing, name)
+
+    def cut(*args, **options):
+        calls.append(1)
+        found = made(*args, **options)
+        run = dataclasses.replace(getattr(found, "run", found), stop=Stop.INTERRUPTED)
+        return dataclasses.replace(found, run=run) if hasattr(found, "run") else run
+
+    monkeypatch.setattr(racing, name, cut)
+    return calls
+
+
+TRIO = {name: {} for name in ("a", "b", "c")}
+
+
+def test_an_interrupt_ends_the_race(monkeypatch):
+    calls = stopped(monkeypatch, "carry_out")
+    result = race("x^2", 1.0, TRIO)
+    assert (len(calls), list(result.runs), result.absent) == (1, ["a"], ("b", "c"))
+    assert result.interrupted
+    assert result.headline.startswith("Interrupted; best so far: a. ")
+    assert "interrupted; not run: b, c" in repr(result)
+    assert result.to_json()["not_run"] == ["b", "c"]
+
+
+def test_all_that_failed_are_called_that():
+    wild = {str(rate): dict(learning_rate=rate) for rate in (10.0, 20.0)}
+    result = race("x^2", 1.0, wild, optimizer="gd")
+    assert result.failed
+    assert result.headline.startswith("All 2 entrants failed: ")
+    mild = race("x^2", 1.0, {**wild, "0.1": dict(learning_rate=0.1)}, optimizer="gd")
+    assert not mild.failed
+    assert not mild.interrupted
+    assert mild.headline.startswith("Best: 0.1. Converged to a minimum")

@@ -132,6 +132,42 @@ def test_runs_that_fail_or_do_not_end_are_counted_apart():
     assert slow.minima == ()
     assert "(from a run that did not converge)" in repr(slow)
     assert "0 converged, 5 did not converge" in repr(slow)
+    assert ("next", "raise max_steps (now 1)") in slow.notes()
+
+
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [
+        (
+            dict(optimizer="gd", learning_rate=1e-6, max_steps=3),
+            "raise max_steps (now 3), or use optimizer='auto', which needs no rate",
+        ),
+        (
+            dict(optimizer="gd", learning_rate=9.0),
+            "lower learning_rate, or use optimizer='auto', which needs no rate",
+        ),
+        (
+            dict(optimizer="gd", learning_rate=1e-9, max_seconds=1e-3, max_steps=None),
+            "raise max_seconds (now 0.001), or use optimizer='auto', which needs no ",
+        ),
+        (dict(max_steps=1000), ""),
+    ],
+    ids=["slow", "wild", "late", "fine"],
+)
+def test_where_nothing_converged_there_is_a_next_step(options, advice):
+    got = restarts("x^2", bounds=(1, 2), n=3, **options)
+    told = dict(got.notes()).get("next", "")
+    assert told.startswith(advice)
+    assert bool(told) == bool(advice)
+
+
+def test_what_a_sampler_raises_is_told():
+    def sampler(rng, n):
+        raise ZeroDivisionError("no luck")
+
+    message = r"sampler: raised ZeroDivisionError: no luck; .* \(NumPy generator, n=3\)"
+    with pytest.raises(sp.DataError, match=message):
+        restarts(waves, sampler=sampler, n=3)
 
 
 def test_numpy_functions_too():
@@ -258,16 +294,6 @@ def test_far_minima_of_one_value_are_many():
     places = [round((p.params["x"] / np.pi - 1) / 2, 6) for p in got.points]
     assert all(place == round(place) for place in places)
     assert len(set(places)) == len(places)
-
-
-def test_the_best_twenty_are_surveyed():
-    got = restarts("cos(x)", bounds=(-1000, 1000), n=30)
-    assert len(got.points) > 20
-    assert [p.kind for p in got.points[:20]] == ["minimum"] * 20
-    assert {p.kind for p in got.points[20:]} == {None}
-    assert len(got.minima) == 20
-    left = len(got.points) - 20
-    assert f"{left} point{'s' if left > 1 else ''} (not measured)" in got.tally
 
 
 def test_kinds_are_those_of_single_runs():

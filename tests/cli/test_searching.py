@@ -1,14 +1,17 @@
 """restarts, anneal and race as a person types them."""
 
+import dataclasses
 import inspect
 import json
 
 import pytest
 
 from steepest import api
+from steepest.api import annealing, racing
 from steepest.cli import anneal, race, restarts
 from steepest.cli.race import entrant
 from steepest.core.errors import UsageError
+from steepest.records import Stop
 from steepest.steps import OPTIMIZERS
 
 OWN = {"as_json", "strict", "gallery", "optimizers", "formula"}
@@ -131,8 +134,12 @@ def test_annealing_finds_what_descent_does_not(steepest):
         (("anneal", "ackley", "--bounds", "3:1"), "error: --bounds: params[0] has low"),
         (("anneal", "x", "--start", "9", "--bounds", "0:1"), "outside of its bounds"),
         (("anneal", "x^2", "--bounds", "x=:1"), "error: --bounds: an end is missing"),
-        (("restarts", "x^2 + y^2"), "--start x=1,y=1"),
-        (("anneal", "x^2"), "--start x=1"),
+        (("restarts", "x^2 + y^2"), "--bounds x=-5:5,y=-5:5, or around which point"),
+        (("restarts", "x^2 + y^2"), "as --start x=1,y=1."),
+        (("anneal", "x^2"), "error: --bounds is missing; say where to begin, as --b"),
+        (("anneal", "sum(x^2)"), "--start is missing; say where to begin, as --start"),
+        (("restarts", "x", "--bounds", "x=0:2,x=1:3"), "x is given twice"),
+        (("restarts", "ackley", "--b1", "0.3"), "error: --b1: --optimizer auto choos"),
         (("race", "x^2", "gd"), "--start x=1"),
         (("restarts", "himmelblau", "--bounds", "3:1"), "low"),
         (("restarts", "himmelblau", "--bounds", "abc"), "LOW:HIGH"),
@@ -140,7 +147,21 @@ def test_annealing_finds_what_descent_does_not(steepest):
         (("anneal", "ackley", "--temperature=-1"), "--temperature -1.0: must"),
         (("race", "beale"), "no entrants"),
         (("race", "beale", "gd", "gd"), "two entrants"),
-        (("race", "beale", "adma"), "adam"),
+        (("race", "beale", "adma"), "entrant 'adma': optimizer adma: unknown. Did"),
+        (
+            ("race", "beale", "a=adam,lr=3"),
+            "options come behind a colon, as",
+        ),
+        (("race", "beale", "gd", "learning_rate=3"), "options come behind a colon"),
+        (
+            ("race", "beale", "gd:"),
+            "no option stands behind the colon; write gd, or",
+        ),
+        (("race", "beale", "gd:b=1,b=2"), "error: 'gd:b=1,b=2': b is given twice"),
+        (("race", "beale", "gd:direction=maximize"), "is for the race as a whole"),
+        (("race", "beale", "gd:lr=1"), "Did you mean learning_rate?"),
+        (("race", "beale", "gd:schedule=cosin"), ": schedule=cosin: unknown."),
+        (("race", "beale", "bfgs", "--bounds", "-9:9"), "cannot keep them; use auto, "),
         (("race", "beale", "gd:learning_rate=-1"), "learning_rate"),
     ],
 )
@@ -158,3 +179,62 @@ def test_the_spelling_of_an_entrant():
     )
     with pytest.raises(UsageError, match="before the colon"):
         entrant("gd:optimizer=adam")
+
+
+def test_a_race_that_nobody_finished(steepest):
+    words = ("race", "x^2", "gd:learning_rate=9", "b=gd:learning_rate=10")
+    words += ("--start", "5")
+    done = steepest(*words)
+    assert done.exit_code == 4
+    assert done.stdout.startswith("All 2 entrants failed: ")
+    assert steepest(*words, "adam").exit_code == 0
+
+
+def test_an_interrupted_race(steepest, monkeypatch):
+    made = racing.carry_out
+
+    def cut(task):
+        return dataclasses.replace(made(task), stop=Stop.INTERRUPTED)
+
+    monkeypatch.setattr(racing, "carry_out", cut)
+    done = steepest("race", "rosenbrock", "bfgs", "bb")
+    assert done.exit_code == 130
+    assert done.stdout.startswith("Interrupted; best so far: bfgs. ")
+    assert done.stdout.endswith("note: interrupted; not run: bb\n")
+
+
+def test_interrupted_chains(steepest, monkeypatch):
+    made = annealing.descend_many
+
+    def cut(*args, **options):
+        ends = made(*args, **options)
+        return ends._replace(code=ends.code * 0 + Stop.INTERRUPTED.code)
+
+    monkeypatch.setattr(annealing, "descend_many", cut)
+    done = steepest("anneal", "rastrigin", "--steps", "9")
+    assert done.exit_code == 130
+    assert done.stdout.startswith("Interrupted after 9 of 9 steps; best point of 16 ")
+
+
+def test_chains_that_no_descent_follows(steepest):
+    done = steepest("anneal", "rastrigin", "--steps", "9", "--no-polish")
+    assert done.exit_code == 0
+    headline, *_ = done.stdout.splitlines()
+    assert headline.startswith("Best point of 16 chains: value ")
+    assert headline.endswith("; no descent was asked for (--polish).")
+    assert "max-steps" not in done.stdout
+
+
+def test_restarts_that_need_more_steps(steepest):
+    words = ("--n", "2", "--max-steps", "3", "--optimizer", "adam")
+    done = steepest("restarts", "himmelblau", *words)
+    assert (
+        "  next     raise --max-steps (now 3), or use --optimizer auto" in done.stdout
+    )
+
+
+@pytest.mark.parametrize("command", ["minimize", "restarts", "anneal"])
+def test_the_only_variable_has_its_name(steepest, command):
+    done = steepest(command, "x^2", "--start", "1")
+    assert any(line.startswith("  x  ") for line in done.stdout.splitlines())
+    assert "  params  " not in done.stdout.replace("runs  params", "")

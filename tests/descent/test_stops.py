@@ -8,6 +8,7 @@ import pytest
 import steepest as sp
 from steepest import Stop
 from steepest.descent import loop
+from steepest.descent.judging import STALE
 
 
 def test_value_flat_and_step_small():
@@ -168,3 +169,11 @@ def test_watchers_are_closed_when_something_breaks(monkeypatch):
     with pytest.raises(RuntimeError, match="on purpose"):
         sp.minimize("x^2", 1.0)
     assert closed == [True]
+
+
+def test_a_search_without_a_new_best_for_long_comes_to_rest():
+    run = sp.minimize("-acos(x)", 0.0)
+    assert run.stop is Stop.PRECISION
+    assert STALE <= run.steps - run.best_step <= STALE + 1
+    climbs = sp.minimize("x^2", 9.0, optimizer="gd", learning_rate=1.0, max_steps=900)
+    assert climbs.stop is Stop.MAX_STEPS, "a rule that does not search is not asked"

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import steepest as sp
-from steepest.diagnosis.advice import at_edge, short_of
+from steepest.diagnosis import worth_a_look
+from steepest.diagnosis.advice import short_of
+from steepest.diagnosis.places import Place
 from steepest.records import Stop, Trace
 from steepest.records import row as rows_of
 from steepest.records.row import Row
@@ -62,19 +64,17 @@ def test_bounds_at_the_edge_help():
     run = sp.minimize("sqrt(x)", 3.0, bounds=(0, None))
     assert (run.converged, run.params) == (True, 0.0)
     narrow = short_of(
-        Stop.PRECISION,
-        trace([1.0, *[np.nan] * 6, 1.0]),
-        {"searches": True, "bounds": [0.0, 1.0]},
+        Stop.PRECISION, trace([1.0]), {"bounds": [0.0, 1.0]}, place=Place("edge")
     )
     assert narrow[0].startswith("narrow the bounds")
 
 
-def test_a_few_bad_trials_and_those_of_long_ago_make_no_edge():
+def test_a_few_bad_trials_and_those_of_long_ago_are_worth_no_look():
     searches = {"searches": True}
-    assert at_edge(trace([9, *[np.nan] * 5, 1]), searches)
-    assert not at_edge(trace([9, *[np.nan] * 4, 1]), searches)
-    assert not at_edge(trace([9, *[np.nan] * 50, *[1] * 60]), searches)
-    assert not at_edge(trace([9, *[np.nan] * 5, 1]), {})
+    assert worth_a_look(trace([9, *[np.nan] * 5, 1]), searches)
+    assert not worth_a_look(trace([9, *[np.nan] * 4, 1]), searches)
+    assert not worth_a_look(trace([9, *[np.nan] * 50, *[1] * 60]), searches)
+    assert not worth_a_look(trace([9, *[np.nan] * 5, 1]), {})
     run = sp.minimize("x - log(x)", 3.0)
     assert run.converged
     assert "the end is inside of it" in first(run).advice

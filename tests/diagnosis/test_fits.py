@@ -38,7 +38,7 @@ def test_every_stop_of_a_fit(stop):
         (Stop.MAX_STEPS, "not_stationary", "The step budget is spent."),
         (Stop.MAX_SECONDS, "not_stationary", "The time budget is spent."),
         (Stop.INTERRUPTED, "not_stationary", "Interrupted; the best epoch so far"),
-        (Stop.PRECISION, "not_stationary", "Steps no longer change the params"),
+        (Stop.PRECISION, "not_stationary", "No step changes the params"),
         (Stop.DIVERGED, "diverged", "Diverged with learning_rate=0.1"),
         (Stop.NONFINITE, "nonfinite", "Stopped with learning_rate=0.1 where a param"),
     ],

@@ -9,7 +9,8 @@ import pytest
 
 import steepest as sp
 from steepest.diagnosis import survey
-from steepest.diagnosis.probes import LENGTHS, follow
+from steepest.diagnosis.ways import LENGTHS, follow
+from steepest.problems.bounds import Bounds
 from steepest.problems.foreign import Foreign
 from steepest.problems.layout import Layout
 from steepest.records import Stop
@@ -50,10 +51,59 @@ def test_a_hidden_way_down_is_seen_where_gradient_and_curvature_are_zero():
     assert look(lambda p: -jnp.sum(p**4), 0.0, 0.0, sign=-1.0)[1].rises
 
 
-def test_beyond_two_hundred_params_only_the_slope_is_walked():
+def test_beyond_two_hundred_params_the_slope_and_an_estimate_are_walked():
     curvature, way = look(lambda p: 1e-10 * jnp.sum(p**2), *np.ones(201))
-    assert curvature is None
+    assert (curvature.kind, curvature.estimated) == ("minimum", True)
     assert way.further(0.0, small=True)[0] == 0.5
+    assert len(way.gains) == 3
+    curvature, way = look(lambda p: jnp.sum(p[1:] ** 2) - p[0] ** 2, *np.zeros(201))
+    assert curvature.kind == "saddle"
+    assert way.gains[1:].max() == pytest.approx(1.0)
+
+
+def peano(p):
+    """A saddle at 0 that every straight line climbs: it falls along y = 2 x^2."""
+    return (p[1] - p[0] ** 2) * (p[1] - 3 * p[0] ** 2)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("foreign", [False, True])
+def test_a_bent_way_down_is_seen(sign, foreign):
+    def fn(p):
+        return sign * peano(p)
+
+    hidden = Foreign(lambda p: float(fn(p)), None, Layout.of(np.ones(2)))
+    curvature, way = look(hidden if foreign else fn, 0.0, 0.0, sign=sign)
+    assert curvature.smallest * curvature.largest == pytest.approx(0, abs=1e-6)
+    assert way.rises is False
+    assert way.further(0.0, small=True) == pytest.approx((1.0, 1.0), rel=1e-3)
+    line = follow(0.0, np.array([[peano((0.0, t)) for t in LENGTHS]]))
+    assert line.rises
+
+
+def test_a_level_floor_that_rises_or_stays_is_no_way_down():
+    for fn in (
+        lambda p: (p[1] - p[0] ** 2) ** 2,
+        lambda p: (p[1] - p[0] ** 2) ** 2 + p[0] ** 4,
+    ):
+        assert look(fn, 0.0, 0.0)[1].further(1.0, small=True) is None
+
+
+def test_a_ray_that_ends_at_the_bounds_has_its_top_there():
+    with jax.enable_x64(True):
+        box = Bounds(np.full(1, -1.0), np.full(1, 1.0))
+        fn = lambda p: -jnp.sum(p**4)  # noqa: E731
+        _, way = survey(fn, jnp.zeros(1), bounds=box)
+        assert np.abs(way.onward(0.0, small=True)) == 1.0
+        assert way.tops.max() == 1.0
+        assert not survey(fn, jnp.ones(1) / 4)[1].tops.any()
+
+
+def test_a_level_point_is_left_along_a_slope_that_leaves_its_ray():
+    _, way = look(lambda p: p[0] ** 2 - p[1] ** 4, 0.0, 0.0)
+    assert way.level
+    assert way.onward(1.0, small=True) is not None
+    assert look(lambda p: p[0] ** 2 - p[1] ** 4, 0.0, 1e-4)[1].level is False
 
 
 def test_a_better_point_behind_a_ridge_is_seen_and_one_that_leaves_the_ray_is_not():
@@ -189,4 +239,4 @@ def test_fits_are_judged_beside_the_baseline():
     run = sp.fit(data, learning_rate=1e-8, epochs=5).run
     assert run.verdict.findings[0].symptom == "learned_nothing"
     assert "raise learning_rate" in run.verdict.findings[0].advice
-    assert sp.fit(data, epochs=100).run.verdict.findings == ()
+    assert sp.fit(data).run.verdict.findings == ()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import steepest as sp
-from steepest.diagnosis import Curvature, Way, at_floor, judge_point
+from steepest.diagnosis import Curvature, Way, judge_point, worth_a_look
 from steepest.records import Stop, Trace
 from steepest.records import row as rows_of
 from steepest.records.row import Row
@@ -14,7 +14,7 @@ from steepest.records.row import Row
 NAN = math.nan
 BOWL = Curvature(2.0, 10.0, 1e-12)
 SEEN = dict(distances=np.zeros(2), gains=np.zeros(2), rises=True)
-STILL = Way(**{name: SEEN.get(name) for name in Way._fields})
+STILL = Way(**{"tops": None, "points": None, **SEEN})
 EPS = np.finfo(float).eps
 
 
@@ -134,14 +134,14 @@ def test_the_limit_of_differences_counts_as_converged(stop, height):
     verdict = judge(end, stop, **DIFFERENCES)
     assert (verdict.kind, verdict.converged) == ("minimum", True)
     assert "minimum at the limit of its central differences: value" in verdict.headline
-    assert at_floor(end, DIFFERENCES)
+    assert worth_a_look(end, DIFFERENCES)
     for gradient in ("jax", "given"):
         settings = {**DIFFERENCES, "gradient": gradient}
         assert not judge(end, stop, **settings).converged
-        assert not at_floor(end, settings)
+        assert not worth_a_look(end, settings)
     steep = trace([9 * height, height], grad_norm=1e5 * floor)
     assert not judge(steep, stop, **DIFFERENCES).converged
-    assert not at_floor(steep, DIFFERENCES)
+    assert not worth_a_look(steep, DIFFERENCES)
 
 
 def test_the_limit_is_claimed_only_where_curvature_and_rays_agree():

@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steepest.diagnosis import Curvature, Way, judge_fit, judge_point
+from steepest.diagnosis.places import Place
 from steepest.records import Stop
 
 
@@ -30,7 +31,7 @@ def way(distance, gain, *, rises=True):
         "gains": np.array([0.0, gain]),
         "rises": rises,
     }
-    return Way(**{name: seen.get(name) for name in Way._fields})
+    return Way(**{"tops": None, "points": None, **seen})
 
 
 STEEP = trace(grads=(10.0, 4.0, 3.0))
@@ -47,7 +48,7 @@ def test_every_stop_in_every_situation(stop, curvature, direction, end):
     goal = "minimum" if direction == "minimize" else "maximum"
     if stop.failed:
         kind = "diverged" if stop is Stop.DIVERGED else "nonfinite"
-    elif end is STEEP:
+    elif end is STEEP or (curvature is None and not stop.converged):
         kind = "not_stationary"
     else:
         kind = goal if curvature is None else curvature.kind
@@ -161,8 +162,52 @@ def test_a_small_gradient_on_a_slope_that_goes_on_is_no_minimum():
 
 def test_no_curvature_but_higher_on_all_sides_is_a_minimum():
     assert judge(Stop.GRADIENT_SMALL, FLAT, way(0, 0)).kind == "minimum"
-    for ahead in (way(0, 0, rises=False), way(1.0, 1.0), None):
+    for ahead in (way(0, 0, rises=False), None):
         assert judge(Stop.GRADIENT_SMALL, FLAT, ahead).kind == "plateau"
+    falls = judge(Stop.GRADIENT_SMALL, FLAT, way(1.0, 1.0))
+    assert falls.kind == "not_stationary"
+    assert "there may be no minimum this way" in falls.findings[0].advice
+
+
+def test_where_nobody_looked_no_minimum_is_claimed():
+    for stop in ENDS:
+        if not stop.converged:
+            verdict = judge(stop, None)
+            assert (verdict.kind, verdict.converged) == ("not_stationary", False)
+
+
+def test_an_estimate_says_so():
+    bowl = Curvature(2.0, 10.0, 1e-12, estimated=True)
+    verdict = judge(Stop.GRADIENT_SMALL, bowl, way(0, 0))
+    assert verdict.headline.startswith(
+        "Converged to a minimum (curvature estimated by Lanczos): value 1"
+    )
+    assert not judge(Stop.VALUE_FLAT, bowl, way(0, 0), of=STEEP).converged
+    assert judge(Stop.VALUE_FLAT, BOWL, way(0, 0), of=STEEP).converged
+
+
+def test_a_gradient_that_bounds_alone_make_small_is_no_success():
+    for kind in ("edge", "pole"):
+        ahead = way(0, 0)._replace(place=Place(kind), slope=10.0)
+        verdict = judge(Stop.GRADIENT_SMALL, SUMMIT, ahead)
+        assert (verdict.kind, verdict.converged) == ("not_stationary", False)
+        assert kind in verdict.headline
+        inside = ahead._replace(slope=GTOL)
+        assert judge(Stop.GRADIENT_SMALL, BOWL, inside).converged
+
+
+def test_a_level_point_is_not_told_to_lower_gtol():
+    level = way(1.0, 0.5)._replace(slope=0.0)
+    told = judge(Stop.GRADIENT_SMALL, BOWL, level).findings[0]
+    assert told.remedy == {"escape": True}
+    assert "gtol" not in told.advice
+    told = judge(Stop.GRADIENT_SMALL, BOWL, level, escape=True).findings[0]
+    assert told.advice.startswith("start elsewhere")
+
+
+def test_minus_zero_is_zero():
+    end = trace(values=(1.0, -0.0), grads=(1.0, 0.0))
+    assert "value 0, gradient norm 0" in judge(Stop.GRADIENT_SMALL, of=end).headline
 
 
 def bounce(values, cosine=-1.0, quality=0.0):
@@ -233,12 +278,15 @@ def test_slopes_that_balance_make_a_kink_an_end(curvature, direction):
     assert (verdict.kind, verdict.converged) == (goal, True)
     assert verdict.headline.startswith(f"Converged to a {goal}, at a kink: value 1")
     assert not told(0.01, way(0, 0)).converged
+    assert "has a kink here, along which it still" in told(0.01, way(0, 0)).headline
+    assert "kink" not in told(1.0, way(0, 0)).headline
     assert not told(None, way(0, 0)).converged
     assert not told(0.0, way(0, 0, rises=False)).converged
     assert not told(0.0, way(1.0, 0.5)).converged
     assert not told(0.0, way(0, 0), stop=Stop.MAX_STEPS).converged
-    edge = trace(values=(9.0, *[math.nan] * 6, 1.0), grads=(3.0,))
-    assert not told(0.0, way(0, 0), edge, searches=True).converged
+    for kind in ("edge", "pole", "jump", "noisy"):
+        there = way(0, 0)._replace(place=Place(kind, 0.1))
+        assert not told(0.0, there).converged
 
 
 def test_a_target_that_was_reached_is_a_success_wherever_it_is():

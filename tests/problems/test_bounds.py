@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import minimize
 
 from steepest.core.errors import UsageError
-from steepest.problems.bounds import Bounds, box, clip, free_slope
+from steepest.problems.bounds import Bounds, box, clip, free_slope, tame
 
 INF = np.inf
 VECTOR = np.array([0.5, 0.5, 0.5])
@@ -154,3 +154,11 @@ def test_the_projected_gradient_is_zero_where_scipy_ends(seed):
     ).x
     assert np.abs(free_slope(slope(end), end, bounds)).max() < 1e-5
     assert np.linalg.norm(slope(end)) > 0.1
+
+
+def test_an_endless_slope_against_a_bound_is_tamed_and_no_other():
+    bounds = Bounds(np.zeros(4), np.ones(4))
+    grad = jnp.array([INF, -INF, INF, 2.0])
+    found = tame(grad, jnp.array([0.0, 0.0, 0.5, 0.0]), bounds)
+    assert found.tolist() == [0, -INF, INF, 2]
+    assert tame(grad, jnp.zeros(4), None) is grad

@@ -270,3 +270,21 @@ def test_check_accepts_what_fits():
 def test_a_call_checks_its_names_too():
     with pytest.raises(UsageError, match="needs a value for y"):
         parse("x + y")({"x": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("text", "slope"),
+    [
+        ("sqrt(x)", math.inf),
+        ("x^0.5", math.inf),
+        ("sqrt(4*x)", math.inf),
+        ("sqrt(x^2)", 0.0),
+        ("sqrt(x*x)", 0.0),
+        ("sqrt(abs(x))", 0.0),
+        ("sqrt(x^2 + abs(x))", 0.0),
+        ("(x^2)^0.5", 0.0),
+        ("x^1.5", 0.0),
+    ],
+)
+def test_a_root_rests_only_where_its_argument_cannot_cross_zero(text, slope):
+    assert float(jax.grad(parse(text))({"x": 0.0})["x"]) == slope

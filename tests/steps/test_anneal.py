@@ -127,7 +127,7 @@ def test_state_keeps_its_types(entry):
     [
         (dict(temperature=0.0), "temperature=0.0"),
         (dict(cooling=1.5), "cooling=1.5"),
-        (dict(momentum=0.5), "takes no|Known"),
+        (dict(momentum=0.5), "takes no|Known|has none"),
     ],
 )
 def test_numbers_out_of_range(options, message):

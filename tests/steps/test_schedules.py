@@ -204,7 +204,10 @@ def test_a_function_leaves_no_room_for_a_rate():
         ("cosine:over=0", "over=0: must be > 0"),
         ("cosine:over=-5", "over=-5: must be"),
         ("cosine:warmup=-1", "warmup=-1: must be"),
-        ("warmup:over=1/2", r"warmup=\(1, 2\): must be"),
+        ("warmup:over=1/2", r"schedule warmup: over=\(1, 2\): must be"),
+        ("warmup:over=abc", "schedule warmup: over='abc': must be"),
+        ("warmup:over=0", "schedule warmup: over=0: must be > 0"),
+        ("warmup:ovr=5", "schedule warmup: ovr: unknown. Did you mean over"),
         ("cosine:per=hour", "per='hour': must be step or epoch"),
     ],
 )

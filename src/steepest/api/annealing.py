@@ -20,7 +20,7 @@ from steepest.descent.many import descend_many
 from steepest.problems.bounds import Bounds, box
 from steepest.records import Stop
 from steepest.search import starts as starts_of
-from steepest.search.chains import Annealed, Chains
+from steepest.search.chains import Annealed, Chains, Ran, unpolished
 from steepest.search.progress import check_progress, runs_bar
 from steepest.search.shapes import domain_of, middle
 from steepest.steps.anneal import LANGEVIN, WALK
@@ -31,6 +31,8 @@ COLD = 1e-4
 """The last temperature over the first, where no cooling is given."""
 LEAST = 1e-3
 """The least cooling, which few steps come to."""
+CUTS = Stop.INTERRUPTED, Stop.MAX_SECONDS
+"""What may end chains before their time."""
 FIRST_STEP = 0.1
 """Length of the first proposals over the spread of the probes, each coordinate."""
 
@@ -74,13 +76,14 @@ def anneal(
         gradient: whether proposals follow the gradient.
         polish: whether the best point of all chains is then descended from.
         direction: "minimize" or "maximize".
-        max_seconds: of all chains together.
+        max_seconds: of all chains together; the descent follows all the same.
         seed: of all randomness.
         progress: show a progress bar; "auto" when stderr is a terminal.
         **options: options of `minimize` for that descent.
 
     Returns:
-        Annealed: `best` (the Run of that descent, with its verdict) and `chains`.
+        Annealed: `best` (the Run of that descent, with its verdict), `chains`, and in
+        `ran` how many steps they made and what cut them short, if anything.
 
     Raises:
         UsageError: an option that cannot be meant, told before anything is compiled.
@@ -99,7 +102,8 @@ def anneal(
     _check_heat(temperature, cooling)
     check_progress(progress)
     random.check_seed(seed)
-    asked = full({**options, "seed": seed, "bounds": bounds})
+    own = anneal.__kwdefaults__ or {}
+    asked = full({**options, "seed": seed, "bounds": bounds}, own=own)
     if bounds is None and start is None:
         bounds = asked["bounds"] = domain_of(objective)
     given = start is not None
@@ -123,17 +127,17 @@ def anneal(
     chain |= {"optimizer": LANGEVIN if gradient else WALK, **heat}
     chain["learning_rate"] = max(width, 1e-12) ** 2 / (2 * temperature)
     task = set_up(objective, start, sign, **full(chain))
-    chains, lost = _run(
-        task, jax.tree.map(lambda rows: rows[:n], points), seed, progress
-    )
-    if not polish:
-        asked["max_steps"] = 0
-    best = alone(
-        objective, like(task.problem.start, row_of(chains.params, 0)), sign, asked
-    )
+    some = jax.tree.map(lambda rows: rows[:n], points)
+    chains, ran = _run(task, some, seed, progress)
     chosen = {"steps": steps, "n": n, "gradient": gradient, "polish": polish}
+    if not polish or ran.cut is Stop.INTERRUPTED:  # then nobody wants to wait
+        asked["max_steps"] = 0
+    first = like(task.problem.start, row_of(chains.params, 0))
+    best = alone(objective, first, sign, asked)
+    if asked["max_steps"] == 0 and not best.stop.failed:
+        best = unpolished(best, ran, chosen)
     settings = {**best.settings, **heat, **chosen}
-    return Annealed(best, chains, lost, time.perf_counter() - began, settings)
+    return Annealed(best, chains, ran, time.perf_counter() - began, settings)
 
 
 def _check_heat(temperature: Any, cooling: Any) -> None:
@@ -188,8 +192,8 @@ def _values(fn: Any, points: Any) -> Any:
 
 def _run(
     task: Task, points: Any, seed: int, progress: bool | Literal["auto"]
-) -> tuple[Chains, int]:
-    """The chains, the best first; and how many never had a finite value."""
+) -> tuple[Chains, Ran]:
+    """The chains, the best first, and how they were run."""
     n = len(jax.tree.leaves(points)[0])
     keys = np.asarray(jax.random.split(random.key(seed), n))
     with runs_bar(progress, n) as bar:
@@ -212,4 +216,5 @@ def _run(
     params, value, step = jax.tree.map(
         lambda rows: rows[order], (ends.params, ends.value, ends.best_step)
     )
-    return Chains(params, value, step), lost
+    cut = next((stop for stop in CUTS if (ends.code == stop.code).any()), None)
+    return Chains(params, value, step), Ran(int(ends.steps.max()), lost, cut)

@@ -20,10 +20,10 @@ from steepest.descent.watchers import TraceFile, progress_bar
 from steepest.diagnosis import (
     Curvature,
     Way,
-    at_floor,
     judge_point,
     on_bounds,
     overshoots,
+    worth_a_look,
 )
 from steepest.diagnosis.escape import Scout
 from steepest.diagnosis.kinks import imbalance
@@ -289,10 +289,15 @@ def check_first(ended: Ended, problem: Problem) -> None:
                 "that the norm of the gradient overflows; multiply the function by "
                 f"{1 / largest:.0e}."
             )
-        what = "the objective" if not np.isfinite(first) else "its gradient"
+        if not np.isfinite(first):
+            raise DataError(
+                f"{problem.label}: the objective is not finite at the start; "
+                "start where the function is defined and smooth."
+            )
         raise DataError(
-            f"{problem.label}: {what} is not finite at the start; "
-            "start where the function is defined and smooth."
+            f"{problem.label}: its gradient is not finite at the start, though its "
+            "value is; start where the function is smooth. If jnp.where hides a branch "
+            "that is not finite, give that branch a safe input by a second jnp.where."
         )
 
 
@@ -345,7 +350,7 @@ def _surroundings(
     sign, trace = task.sign, ended.trace
     if ended.stop in (Stop.INTERRUPTED, Stop.TARGET):
         return None, None
-    claims = overshoots(trace, climbs=sign < 0) or at_floor(trace, settings)
+    claims = overshoots(trace, climbs=sign < 0) or worth_a_look(trace, settings)
     if ended.stop.budget and not claims:
         return None, None
     with task.engine.scope():
@@ -353,8 +358,8 @@ def _surroundings(
 
 
 def _imbalance(task: Task, ended: Ended, way: Way | None) -> float | None:
-    """Measured where a run came to rest, higher on all sides: it may be a kink."""
-    if way is None or not way.rises or ended.stop is not Stop.PRECISION:
+    """Measured where a run came to rest: it may be at a kink."""
+    if way is None or ended.stop is not Stop.PRECISION:
         return None
     fn, sign = task.problem.fn, task.sign
     with task.engine.scope():

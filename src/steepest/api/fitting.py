@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 
+from steepest.api import linear_legs as legs
+from steepest.api.fit_plan import AUTO_OPTIMIZER, STOPPING, Plan, plan_of, stopping_of
 from steepest.api.fitted import HEADLINE, Fitted
+from steepest.api.linear_legs import Parts
 from steepest.api.runs import make_run
 from steepest.api.table_data import TableData, prepare
 from steepest.api.table_judge import TableJudge
@@ -16,7 +18,7 @@ from steepest.core import random, tree
 from steepest.core.errors import UsageError
 from steepest.core.numbers import is_number, is_whole
 from steepest.core.spec import parse_spec
-from steepest.data.blocks import Blocks, batch_rows
+from steepest.data.blocks import Blocks
 from steepest.descent.jax_engine import JaxEngine
 from steepest.descent.loop import descend
 from steepest.descent.parts import Ended, Watcher
@@ -30,9 +32,6 @@ from steepest.records.folder import run_folder
 from steepest.records.stop import Limits
 from steepest.steps import Rule, settle
 
-AUTO_OPTIMIZER, AUTO_SCHEDULE = "adam", "cosine"
-AUTO_STEPS = 4000
-"""Updates that the default number of epochs aims at, on a small table."""
 PREPARE = (
     "task",
     "loss",
@@ -44,7 +43,6 @@ PREPARE = (
     "seed",
 )
 """The options that shape the data."""
-STOPPING = ("gtol", "patience", "max_steps", "max_seconds")
 
 
 def fit_table(data: Any, target: str | None, asked: dict[str, Any]) -> Fitted:
@@ -58,20 +56,22 @@ def fit_table(data: Any, target: str | None, asked: dict[str, Any]) -> Fitted:
     # once for its checks alone, before any file is read
     _settle(asked, AUTO_OPTIMIZER if auto else asked["optimizer"], None, horizons)
     table = prepare(data, target, **{name: asked[name] for name in PREPARE})
-    plan = _plan(asked, len(table.train.target))
+    plan = plan_of(asked, recipe, table)
     blocks = Blocks(
         tuple(table.train),
         batch_size=plan.batch_size,
         seed=asked["seed"],
         fill=not recipe.rows_meet,
     )
-    stopping = Stopping(**{k: asked[k] for k in STOPPING}, max_epochs=plan.epochs)
+    stopping = stopping_of(asked, plan)
     steps = plan.epochs * blocks.batches_per_epoch
     horizons = {"step": steps, "epoch": plan.epochs}
     rule, numbers = _settle(asked, plan.optimizer, plan.schedule, horizons)
     _check_batches(asked["gtol"], rule, blocks)
     numbers["objective"] = penalties
-    fitting = Fitting(table, recipe, blocks, rule, numbers, stopping, asked["seed"])
+    fitting = Fitting(
+        table, recipe, blocks, rule, numbers, stopping, asked["seed"], plan.first
+    )
     watchers: list[Watcher] = [
         *progress_bar(asked["progress"], stopping, blocks.n_rows)
     ]
@@ -85,17 +85,6 @@ def fit_table(data: Any, target: str | None, asked: dict[str, Any]) -> Fitted:
     return fitted
 
 
-class Plan(NamedTuple):
-    """What was asked, with every "auto" replaced by a choice."""
-
-    optimizer: Any
-    schedule: Any
-    batch_size: int | str
-    epochs: int
-    chosen: dict[str, str]
-    """Each choice that was made, and why."""
-
-
 class Fitting(NamedTuple):
     """One fit with everything settled."""
 
@@ -106,9 +95,44 @@ class Fitting(NamedTuple):
     numbers: dict[str, Any]
     stopping: Stopping
     seed: int
+    first: legs.First | None = None
 
     def run(self, watchers: list[Watcher]) -> Ended:
         """Descend."""
+        linear = self.linear
+        parts = None if linear is None else legs.parts_of(linear)
+        engine, source, stopping, then, judge = parts or self._by_jax()
+        key = random.key(self.seed)
+        params, stats = self.model.init(key, *self.sizes)
+        state = engine.start(params, stats, key)
+        ended = descend(
+            engine, source, state, stopping, then=then, judge=judge, watchers=watchers
+        )
+        if linear is not None and parts is not None:
+            ended = ended._replace(params=legs.tree_of(linear, ended.params))
+        return ended._replace(params=tree.cast(ended.params, "float32"))
+
+    @property
+    def linear(self) -> legs.Linear | None:
+        """The fit as the linear engine sees it, where it may make the steps."""
+        held = self.table.validation
+        if not legs.has_kernel(self.model, self.table.loss):
+            return None
+        return legs.Linear(
+            self.model,
+            self.table.loss,
+            legs.table_of(self.table.train),
+            None if held is None else legs.table_of(held),
+            self.sizes[1],
+            self.rule,
+            self.numbers,
+            self.stopping,
+            self.blocks.batch_size,
+            self.first,
+            self.seed,
+        )
+
+    def _by_jax(self) -> Parts:
         source = TableSource(self.blocks)
         engine = JaxEngine(
             TableObjective(self.model, self.table.loss),
@@ -119,13 +143,8 @@ class Fitting(NamedTuple):
             stochastic=source.stochastic,
             precision="float32",
         )
-        key = random.key(self.seed)
-        params, stats = self.model.init(key, *self.sizes)
         judge = TableJudge(engine, self.table.train, self.table.validation)
-        state = engine.start(params, stats, key)
-        return descend(
-            engine, source, state, self.stopping, judge=judge, watchers=watchers
-        )
+        return Parts(engine, source, self.stopping, (), judge)
 
     def _limits(self, source: TableSource) -> Limits:
         """With validation rows, patience is counted on them alone."""
@@ -193,27 +212,6 @@ def _settle(
     )
 
 
-def _plan(asked: dict[str, Any], n_rows: int) -> Plan:
-    """Choose what was left open; a user who names the step keeps it plain."""
-    optimizer, schedule = asked["optimizer"], asked["schedule"]
-    batch_size, epochs = asked["batch_size"], asked["epochs"]
-    chosen = {}
-    if batch_size == "auto":
-        batch_size = int(np.clip(2 ** round(np.log2(max(n_rows / 50, 1))), 16, 256))
-        chosen["batch_size"] = "a fiftieth of the rows, from 16 to 256"
-    if epochs is None:
-        size = batch_rows(batch_size, n_rows)
-        epochs = int(np.clip(AUTO_STEPS * size // n_rows, 10, 1000))
-        chosen["epochs"] = f"about {AUTO_STEPS} updates, from 10 to 1000 epochs"
-    if isinstance(optimizer, str) and optimizer == "auto":
-        optimizer = AUTO_OPTIMIZER
-        chosen["optimizer"] = "adam brings columns of any scale along"
-        if schedule is None and asked["learning_rate"] is None:
-            schedule = AUTO_SCHEDULE
-            chosen["schedule"] = "cosine lets the noise of batches fade to nothing"
-    return Plan(optimizer, schedule, batch_size, epochs, chosen)
-
-
 def _check_epochs(epochs: Any) -> None:
     if epochs is not None and not (is_whole(epochs) and epochs >= 1):
         raise UsageError(f"epochs={epochs!r}: must be a whole number >= 1.")
@@ -278,6 +276,7 @@ def _data_settings(fitting: Fitting, plan: Plan, validation: Any) -> dict[str, A
         "notes": list(table.features.notes),
         "validation_share": validation if isinstance(validation, int | float) else None,
         "batch_size": blocks.batch_size,
+        "first": None if plan.first is None else plan.first.rule,
         "epochs": plan.epochs,
         "chosen": plan.chosen,
         "loss": str(table.loss),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from steepest.core.errors import UsageError
 from steepest.core.suggest import did_you_mean
 from steepest.records import Run
 from steepest.steps import OPTIMIZERS
+from steepest.steps.rule import takers
 
 
 def minimize(
@@ -94,7 +95,7 @@ def minimize(
     ('MAX_STEPS', 100, 18.21)
     """
     asked = {k: v for k, v in locals().items() if k not in ("objective", "start")}
-    check_names(hyper)
+    check_options(asked)
     return carry_out(set_up(objective, start, 1.0, **asked))
 
 
@@ -119,8 +120,9 @@ def maximize(objective: Any, start: Any = None, **options: Any) -> Run:
     """
     given = {**_DEFAULTS, **options}
     hyper = {k: given.pop(k) for k in list(given) if k not in _DEFAULTS}
-    check_names(hyper)
-    return carry_out(set_up(objective, start, -1.0, hyper=hyper, **given))
+    asked = {**given, "hyper": hyper}
+    check_options(asked)
+    return carry_out(set_up(objective, start, -1.0, **asked))
 
 
 # what editors and help() show: the options are those of minimize
@@ -132,24 +134,90 @@ _DEFAULTS: dict[str, Any] = {
 }
 
 
+def check_options(asked: Mapping[str, Any], own: Iterable[str] = ()) -> None:
+    """Refuse names that are no option, and what no rule that "auto" chooses takes.
+
+    Args:
+        asked: the options of `minimize`, and its `hyper`.
+        own: further options of the door.
+
+    Raises:
+        UsageError: such an option.
+
+    >>> check_options({"optimizer": "auto", "hyper": {"b1": 0.3}})
+    Traceback (most recent call last):
+    steepest.core.errors.UsageError: b1: optimizer='auto' chooses a rule that has ...
+    """
+    hyper, optimizer = asked["hyper"], asked["optimizer"]
+    check_names(hyper, (*_DEFAULTS, *own), optimizer=optimizer)
+    if not (isinstance(optimizer, str) and optimizer == "auto"):
+        return
+    for name in hyper:
+        able = ", ".join(takers(name))
+        raise UsageError(
+            f"{name}: optimizer='auto' chooses a rule that has none. {name} is for "
+            f"{able}: name the one you mean."
+        )
+    if asked.get("schedule") is not None and asked.get("learning_rate") is None:
+        raise UsageError(
+            "schedule: optimizer='auto' chooses a rule that brings its own rate; name "
+            "one that takes a rate, such as gd, momentum or adam, or leave it out."
+        )
+
+
 def check_names(
-    hyper: Iterable[str], options: Iterable[str] = tuple(_DEFAULTS)
+    hyper: Iterable[str],
+    options: Iterable[str] = tuple(_DEFAULTS),
+    *,
+    optimizer: Any = None,
 ) -> None:
-    """Refuse a name that is no option of a door or an optimizer, but is near one.
+    """Refuse a name that is an option of no door and of no optimizer.
 
     Args:
         hyper: the names that are none of the door's own options.
         options: these, as a rule those of `minimize`.
+        optimizer: as it was asked for; one of your own may take other numbers.
 
     Raises:
-        UsageError: a name that was misspelt.
+        UsageError: a name that was misspelt, or that does not exist.
 
     >>> check_names(["max_step"])
     Traceback (most recent call last):
     steepest.core.errors.UsageError: max_step: there is no such option. Did you mean ...
     """
-    own = {name for entry in OPTIMIZERS.values() for name in entry.hyper}
+    options = tuple(options)
+    known = {name for entry in OPTIMIZERS.values() for name in entry.hyper}
+    known |= set(getattr(optimizer, "hyper", ()))
     for name in hyper:
-        advice = did_you_mean(name, [*options, *sorted(own)])
-        if name not in own and advice.startswith("Did"):
-            raise UsageError(f"{name}: there is no such option. {advice}")
+        if name in known:
+            continue
+        near = _ELSEWHERE.get(name)
+        advice = did_you_mean(name, [*options, *sorted(known)])
+        if near in options:
+            advice = f"Did you mean {near}?"
+        elif not advice.startswith("Did"):
+            advice = f"There are {', '.join(options)}; and those of the optimizer."
+        raise UsageError(f"{name}: there is no such option. {advice}")
+
+
+_ELSEWHERE = {
+    "lr": "learning_rate",
+    "rate": "learning_rate",
+    "step_size": "learning_rate",
+    "stepsize": "learning_rate",
+    "alpha": "learning_rate",
+    "eta": "learning_rate",
+    "method": "optimizer",
+    "algorithm": "optimizer",
+    "jac": "grad",
+    "tol": "gtol",
+    "maxiter": "max_steps",
+    "max_iter": "max_steps",
+    "n_iter": "max_steps",
+    "iterations": "max_steps",
+    "steps": "max_steps",
+    "timeout": "max_seconds",
+    "verbose": "progress",
+    "random_state": "seed",
+}
+"""What other libraries call our options."""

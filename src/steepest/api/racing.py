@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -21,18 +22,20 @@ from steepest.api.descending import (
 from steepest.api.functions import check_names
 from steepest.api.searching import full, sign_of
 from steepest.api.tables import fit
-from steepest.core.errors import UsageError
+from steepest.core.errors import SteepestError, UsageError
 from steepest.descent.abreast import descend_abreast
 from steepest.problems.formulas import Formula
 from steepest.problems.gallery import Surface
 from steepest.problems.start import pose
-from steepest.records import Run, Stopping
+from steepest.records import Run, Stop, Stopping
 from steepest.search.standing import Race
 from steepest.steps import settle
 
 Entrants = Mapping[str, Mapping[str, Any]] | Iterable[tuple[str, Mapping[str, Any]]]
 FITS = {k: v for k, v in (fit.__kwdefaults__ or {}).items() if k != "hyper"}
 """The options of `fit` and their defaults."""
+COMMON = ("start", "direction", "seed", "progress")
+"""What no entrant has for itself."""
 
 
 def race(
@@ -64,7 +67,8 @@ def race(
 
     Returns:
         Race: `runs` by name (each a Run with trace and verdict), `order`, `winner`,
-        `best`, `table()`; on data the models as `fits`.
+        `best`, `table()`; on data the models as `fits`. After Ctrl-C those that had not
+        begun are named in `absent`.
 
     Raises:
         UsageError: options that cannot be meant, with the entrant's name, told before
@@ -92,10 +96,11 @@ def race(
         fits = _fits(objective, target, asked, progress)
         runs = {name: fitted.run for name, fitted in fits.items()}
         scores = {name: _validated(run) for name, run in runs.items()}
-        return Race(runs, scores, time.perf_counter() - began, shared, fits)
-    runs = _runs(objective, start, sign, asked, progress)
-    scores = {name: sign * run.value for name, run in runs.items()}
-    return Race(runs, scores, time.perf_counter() - began, shared)
+    else:
+        fits, runs = {}, _runs(objective, start, sign, asked, progress)
+        scores = {name: sign * run.value for name, run in runs.items()}
+    absent = tuple(name for name in asked if name not in runs)
+    return Race(runs, scores, time.perf_counter() - began, shared, fits, absent)
 
 
 def _named(entrants: Any) -> dict[str, dict[str, Any]]:
@@ -104,8 +109,10 @@ def _named(entrants: Any) -> dict[str, dict[str, Any]]:
     pairs = entrants.items() if isinstance(entrants, Mapping) else entrants
     try:
         pairs = [(name, options) for name, options in pairs]
+    except SteepestError:  # from whoever makes them
+        raise
     except (TypeError, ValueError):
-        raise UsageError(f"entrants={entrants!r}: {need}.") from None
+        raise UsageError(f"entrants={_shown(entrants)}: {need}.") from None
     if not pairs:
         raise UsageError(f"race: there are no entrants; {need}.")
     named: dict[str, dict[str, Any]] = {}
@@ -120,8 +127,20 @@ def _named(entrants: Any) -> dict[str, dict[str, Any]]:
             raise UsageError(
                 f"race: entrant {name!r}: {options!r} are no options; {need}."
             )
+        for option in COMMON:
+            if option in options:
+                raise UsageError(
+                    f"race: entrant {name!r}: {option} is for the race as a whole; "
+                    f"give {option}= to race itself."
+                )
         named[name] = dict(options)
     return named
+
+
+def _shown(entrants: Any) -> str:
+    """Without addresses in memory, which an iterator shows."""
+    plain = isinstance(entrants, list | tuple | str | int | float | type(None))
+    return reprlib.repr(entrants) if plain else f"<{type(entrants).__name__}>"
 
 
 def _told(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,14 +172,19 @@ def _runs(
         members = [tasks[name] for name in names]
         made = _abreast(members) if len(members) > 1 else [carry_out(members[0])]
         runs |= dict(zip(names, made, strict=True))
-    return {name: runs[name] for name in asked}
+        if _interrupted(made):  # nobody wants to wait for the others
+            break
+    return {name: runs[name] for name in asked if name in runs}
+
+
+def _interrupted(runs: Iterable[Run]) -> bool:
+    return any(run.stop is Stop.INTERRUPTED for run in runs)
 
 
 def _task(
     objective: Any, start: Any, sign: float, options: dict[str, Any], progress: Any
 ) -> Task:
     asked = {**full(options, lone=()), "progress": progress}
-    check_names(asked["hyper"])
     return set_up(objective, start, sign, **asked)
 
 
@@ -201,10 +225,13 @@ def _fits(
     """The fits, one after another, their options checked before the first begins."""
     for name, options in asked.items():
         _blame(name, _check_fit, options)
-    return {
-        name: _blame(name, fit, data, target, **{"progress": progress, **options})
-        for name, options in asked.items()
-    }
+    fits: dict[str, Any] = {}
+    for name, options in asked.items():
+        given = {"progress": progress, **options}
+        fits[name] = _blame(name, fit, data, target, **given)
+        if _interrupted([fits[name].run]):
+            break
+    return fits
 
 
 def _check_fit(options: dict[str, Any]) -> None:

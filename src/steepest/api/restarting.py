@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -30,10 +31,11 @@ from steepest.descent.many import descend_many
 from steepest.problems.bounds import Bounds, box
 from steepest.problems.foreign import Foreign
 from steepest.problems.start import Problem
-from steepest.records import Stop
+from steepest.records import Stop, Stopping
 from steepest.records.verdict import Kind
 from steepest.search import starts as starts_of
 from steepest.search.clusters import distinct
+from steepest.search.few import FEW, descend_few
 from steepest.search.found import Ends, Point, Restarts, came_to_rest
 from steepest.search.progress import check_progress, runs_bar
 from steepest.search.shapes import domain_of, middle
@@ -63,11 +65,12 @@ def restarts(
 ) -> Restarts:
     """Descend from many starts at once, and tell the minima that were found.
 
-    All runs are lanes of one compiled program. Each is the run that `minimize` makes
-    from its start with escape=False, up to rounding.
+    Many runs are lanes of one compiled program; up to 8 are made one by one. Each is
+    the run that `minimize` makes from its start with escape=False, up to rounding.
 
-    Ends in one basin are one point; the best 20 points are surveyed, as the end of a
-    single run is, so that saddles, plateaus and endless slopes are no minima.
+    Ends in one basin are one point; each is surveyed, as the end of a single run is,
+    so that saddles, plateaus and endless slopes are no minima. Of very many points, or
+    where a survey is dear, the best are; `unmeasured` holds the others.
 
     Args:
         objective: as for `minimize`.
@@ -111,7 +114,8 @@ def restarts(
     check_progress(progress)
     random.check_seed(seed)
     own = {"max_steps": max_steps, "max_seconds": max_seconds, "seed": seed}
-    asked = {**full({**options, **own}), "escape": False}
+    names = restarts.__kwdefaults__ or {}
+    asked = {**full({**options, **own}, own=names), "escape": False}
     if bounds is None and start is None and sampler is None:
         bounds = domain_of(objective)
     drawn = None if sampler is None else starts_of.sampled(sampler, n, seed)
@@ -207,16 +211,8 @@ def _make(
                 left = max(0.0, most - (time.perf_counter() - began))
                 stopping = replace(stopping, max_seconds=left)
             some = jax.tree.map(lambda rows, at=at: rows[at : at + wave], points)
-            size = len(jax.tree.leaves(some)[0])
-            keys = np.tile(np.asarray(task.key), (size, 1))
-            made = descend_many(
-                task.engine,
-                some,
-                keys,
-                stopping,
-                room=0 if enough is None else wave,
-                tell=tell,
-            )
+            room = 0 if enough is None else wave
+            made = _descend(task, some, stopping, room, tell)
             parts.append(made)
             task.problem.check()
             cut = _cut(parts[-1])
@@ -227,6 +223,21 @@ def _make(
                 why = f"the best point was found again {plural(enough, 'time')}"
                 break
     return jax.tree.map(lambda *rows: np.concatenate(rows), *parts), why
+
+
+def _descend(
+    task: Task,
+    points: Any,
+    stopping: Stopping,
+    room: int,
+    tell: Callable[[many.Progress], None],
+) -> many.Ends:
+    """The runs from some points: a pool of lanes, where that is worth its compiling."""
+    n = len(jax.tree.leaves(points)[0])
+    if max(n, room) <= FEW and not task.problem.foreign:
+        return descend_few(task.engine, points, task.key, stopping, tell=tell)
+    keys = np.tile(np.asarray(task.key), (n, 1))
+    return descend_many(task.engine, points, keys, stopping, room=room, tell=tell)
 
 
 def _cut(ends: many.Ends) -> Stop | None:

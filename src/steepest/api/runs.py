@@ -26,7 +26,7 @@ def make_run(
     """
     return Run(
         params=params,
-        value=ended.value,
+        value=ended.value + 0.0,  # no -0
         grad_norm=ended.grad_norm,
         steps=int(ended.state.step),
         best_step=ended.best_step,

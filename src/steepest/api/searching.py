@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -11,7 +12,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from steepest.api.descending import Task, carry_out, set_up
-from steepest.api.functions import minimize
+from steepest.api.functions import check_options, minimize
 from steepest.core.errors import UsageError
 from steepest.core.numbers import is_whole
 from steepest.diagnosis.differences import quiet
@@ -65,17 +66,23 @@ def check_count(name: str, number: Any, least: int = 1) -> int:
     return int(number)
 
 
-def full(given: dict[str, Any], *, lone: tuple[str, ...] = LONE) -> dict[str, Any]:
+def full(
+    given: dict[str, Any],
+    *,
+    lone: tuple[str, ...] = LONE,
+    own: Iterable[str] = (),
+) -> dict[str, Any]:
     """Every option of `minimize`: defaults with the given ones laid over them.
 
     Args:
         given: options of `minimize`, an optimizer's own numbers among them.
         lone: options that make sense for a single run alone.
+        own: further options of the door, which a misspelt one may stand for.
 
     Raises:
-        UsageError: one of these is given.
+        UsageError: one of the lone is given; or see `check_options`.
 
-    >>> full({"momentum": 0.5})["hyper"]
+    >>> full({"optimizer": "momentum", "momentum": 0.5})["hyper"]
     {'momentum': 0.5}
     """
     for name in lone:
@@ -86,7 +93,9 @@ def full(given: dict[str, Any], *, lone: tuple[str, ...] = LONE) -> dict[str, An
             )
     hyper = {name: given[name] for name in given if name not in OPTIONS}
     known = {name: given[name] for name in given if name in OPTIONS}
-    return {**OPTIONS, "progress": False, **known, "hyper": hyper}
+    asked = {**OPTIONS, "progress": False, **known, "hyper": hyper}
+    check_options(asked, own)
+    return asked
 
 
 def alone(objective: Any, start: Any, sign: float, asked: dict[str, Any]) -> Run:

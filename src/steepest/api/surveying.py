@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from typing import Any
 
 import jax
@@ -19,8 +20,13 @@ from steepest.problems.foreign import Foreign
 from steepest.records import Row, Stop, Trace
 from steepest.records.verdict import Kind
 
-MOST = 20
-"""Ends that are surveyed, the best: each costs about a millisecond."""
+LEAST, MOST = 20, 256
+"""Ends that are surveyed, the best: LEAST where each value is a call of the user's or
+the Hessian is large, MOST where a survey takes a millisecond or two."""
+ENTRIES = 1 << 18
+"""Entries that the Hessians of all surveys may have together."""
+SECONDS = 2.0
+"""After so long no survey begins beyond the first LEAST: the function is dear."""
 
 
 def kinds_of(task: Task, starts: Any, ends: Ends, runs: list[int]) -> list[Kind | None]:
@@ -33,14 +39,23 @@ def kinds_of(task: Task, starts: Any, ends: Ends, runs: list[int]) -> list[Kind 
         runs: which of them, the best first.
 
     Returns:
-        A kind for each, None beyond the first MOST.
+        A kind for each, None beyond those that can be surveyed in short time.
     """
-    settings = settings_of(task)
-    kinds: list[Kind | None] = [
-        _kind(task, settings, row_of(starts, run), row_of(ends, run))
-        for run in runs[:MOST]
-    ]
-    return kinds + [None] * len(runs[MOST:])
+    settings, began = settings_of(task), time.perf_counter()
+    kinds: list[Kind | None] = []
+    for run in runs[: _most(task)]:
+        if len(kinds) >= LEAST and time.perf_counter() - began > SECONDS:
+            break
+        kinds.append(_kind(task, settings, row_of(starts, run), row_of(ends, run)))
+    return kinds + [None] * (len(runs) - len(kinds))
+
+
+def _most(task: Task) -> int:
+    """How many ends are surveyed at most."""
+    if task.problem.foreign:
+        return LEAST
+    entries = tree.size(task.problem.start) ** 2
+    return max(LEAST, min(MOST, ENTRIES // entries))
 
 
 def _kind(task: Task, settings: dict[str, Any], start: Any, end: Ends) -> Kind:

@@ -54,6 +54,9 @@ def fit(
         loss: "auto", a name of steepest.LOSSES ("huber:2"), or a function
             loss(prediction, target) that gives one value a row.
         optimizer: "auto", a name of steepest.OPTIMIZERS, or an Optax transformation.
+            "auto" takes a linear model with a convex loss to its optimum: a pass of
+            adagrad on batches where rows are many, then L-BFGS on all rows. For other
+            models, or where a rate, a schedule or a batch size is named, it is adam.
         learning_rate: step length per unit of gradient, > 0. Given with
             optimizer="auto", adam takes it as it stands, without a schedule.
         schedule: such as "inverse_time:decay=0.1,per=epoch" or "cosine".
@@ -62,8 +65,8 @@ def fit(
         epochs: passes over the data at most.
         validation: share of rows to hold out, a table of your own, or None.
         patience: epochs without a better validation loss before stopping.
-        l1: weight of the sum of |coefficients|, by its subgradient: coefficients
-            come close to 0 and rarely stay on it.
+        l1: weight of the sum of |coefficients|. With model="linear" on batches those
+            of no use become 0; elsewhere, by its subgradient, they come close to it.
         l2: weight of half the sum of squared coefficients.
         class_weight: "balanced", or a dict of label to weight.
         sample_weight: a column of the table, or one weight >= 0 a row.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from steepest.cli import interrupts
 from steepest.cli.command import Command
 from steepest.cli.ending import exit_code
 from steepest.cli.functions import (
@@ -20,13 +21,13 @@ from steepest.cli.options import (
     search_output_options,
     step,
 )
-from steepest.cli.searching import search
+from steepest.cli.searching import as_typed, search
 from steepest.cli.show import (
     number_text,
     say,
     say_fields,
     say_findings,
-    say_headline,
+    styled,
 )
 
 if TYPE_CHECKING:
@@ -84,19 +85,23 @@ if TYPE_CHECKING:
 def command(ctx: click.Context, strict: bool, **_: Any) -> int:
     """Anneal, and show the best point."""
     found: Annealed = search(ctx, lambda found: _say(found, ctx.command))
+    if found.interrupted:
+        return interrupts.exit_code()
     return exit_code(found.best, strict=strict)
 
 
 def _say(found: Annealed, command: click.Command) -> None:
     best, chains = found.best, found.chains
-    say_headline(best)
+    colour = "green" if best.converged else "yellow"
+    headline = as_typed(best.verdict.headline, command)
+    say(styled(headline, "red" if best.stop.failed else colour))
     say()
     values = ", ".join(f"{value:.4g}" for value in chains.value[:5])
     more = ", ..." if len(chains.value) > 5 else ""
     settings = found.settings
     say_fields(
         [
-            *point_fields(best.params),
+            *point_fields(best.params, settings["objective"]),
             ("value", number_text(best.value)),
             ("gradient norm", f"{best.grad_norm:.3g}"),
             ("chains", found.tally),

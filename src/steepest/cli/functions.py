@@ -157,8 +157,27 @@ def ask_for_start(formula: str) -> None:
 
     example = example_start(formula)
     if example:
-        point = ",".join(f"{name}={_typed(x)}" for name, x in example.items())
+        point = _point(example)
         raise UsageError(f"--start is missing; say where to begin, as --start {point}.")
+
+
+def ask_for_bounds(formula: str) -> None:
+    """A formula needs a place to begin many runs in: bounds, or a start to be near."""
+    from steepest.problems.start import example_start
+
+    example = example_start(formula)
+    if any(isinstance(x, list) for x in example.values()):
+        ask_for_start(formula)  # bounds do not tell how long a vector is
+    if example:
+        box = ",".join(f"{name}=-5:5" for name in example)
+        raise UsageError(
+            f"--bounds is missing; say where to begin, as --bounds {box}, or around "
+            f"which point, as --start {_point(example)}."
+        )
+
+
+def _point(example: dict[str, Any]) -> str:
+    return ",".join(f"{name}={_typed(x)}" for name, x in example.items())
 
 
 def _typed(value: Any) -> str:
@@ -172,7 +191,7 @@ def _say_run(run: Run, command: click.Command, *, saved: str | None) -> None:
     say_headline(run)
     say()
     fields = [
-        *point_fields(run.params),
+        *point_fields(run.params, run.settings["objective"]),
         ("value", number_text(run.value)),
         ("gradient norm", f"{run.grad_norm:.3g}"),
         ("steps", f"{run.steps:,} in {run.seconds:.2g} s"),
@@ -187,11 +206,26 @@ def _say_run(run: Run, command: click.Command, *, saved: str | None) -> None:
         say_findings(run, command)
 
 
-def point_fields(params: Any) -> list[tuple[str, str]]:
+def point_fields(params: Any, formula: str) -> list[tuple[str, str]]:
     """The params, a line a name."""
+    params = named(params, formula)
     if isinstance(params, dict):
         return [(name, value_text(value)) for name, value in params.items()]
     return [("params", value_text(params))]
+
+
+def named(params: Any, formula: str) -> Any:
+    """The params by name, also where the only variable was given without one.
+
+    >>> named(2.0, "x^2"), named({"y": 1.0}, "y^2")
+    ({'x': 2.0}, {'y': 1.0})
+    """
+    from steepest.problems.start import example_start
+
+    if isinstance(params, dict):
+        return params
+    names = list(example_start(formula))
+    return {names[0]: params} if len(names) == 1 else params
 
 
 def _rule(settings: dict[str, Any]) -> str:

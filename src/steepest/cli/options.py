@@ -124,8 +124,13 @@ class BoundsType(click.ParamType):
             return value
         if "=" not in value:
             return self._pair(value, param, ctx)
-        parts = (part.partition("=") for part in value.split(","))
-        return {name.strip(): self._pair(pair, param, ctx) for name, _, pair in parts}
+        found: dict[str, Any] = {}
+        for part in value.split(","):
+            name, _, pair = (piece.strip() for piece in part.partition("="))
+            if name in found:
+                self.fail(f"{value!r}: {name} is given twice.", param, ctx)
+            found[name] = self._pair(pair, param, ctx)
+        return found
 
     def _pair(self, text: str, param: Any, ctx: Any) -> Any:
         low, colon, high = text.partition(":")

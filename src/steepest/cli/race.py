@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from steepest.cli import interrupts
 from steepest.cli.command import Command
+from steepest.cli.ending import BLEW_UP, NOT_CONVERGED
 from steepest.cli.functions import (
     ask_for_start,
     direction_option,
@@ -29,8 +32,6 @@ from steepest.core.errors import UsageError
 if TYPE_CHECKING:
     from steepest.search.standing import Race
 
-NOT_CONVERGED = 3
-
 
 def entrant(text: str) -> tuple[str, dict[str, Any]]:
     """A name and options from [NAME=]OPTIMIZER[:option=value,...].
@@ -47,10 +48,28 @@ def entrant(text: str) -> tuple[str, dict[str, Any]]:
 
     head, colon, rest = text.partition(":")
     name, equals, optimizer = head.rpartition("=")
+    if not colon and ("," in head or _is_number(optimizer)):
+        raise UsageError(
+            f"{text!r}: options come behind a colon, as in gd:learning_rate=0.1 or "
+            "mine=adam:learning_rate=0.1,b1=0.8."
+        )
+    if colon and not rest.strip():
+        raise UsageError(
+            f"{text!r}: no option stands behind the colon; write {head}, or "
+            f"{head}:option=value."
+        )
     optimizer, options = parse_spec(f"{optimizer}{colon}{rest}")
     if "optimizer" in options:
         raise UsageError(f"{text!r}: the optimizer is named before the colon.")
     return name.strip() if equals else text, {"optimizer": optimizer, **options}
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 @click.command(
@@ -102,19 +121,38 @@ def command(
         )
     if start is None:
         ask_for_start(formula)
-    with interruptible():
-        raced: Race = api.race(formula, start, map(entrant, entrants), **options)
+    pairs = [entrant(text) for text in entrants]
+    try:
+        with interruptible():
+            raced: Race = api.race(formula, start, pairs, **options)
+    except UsageError as error:
+        raise UsageError(_as_entrant(str(error))) from error
     if as_json:
         say_json(raced.to_json())
     else:
         _say(raced)
+    if raced.interrupted:
+        return interrupts.exit_code()
+    if raced.failed:
+        return BLEW_UP
     return NOT_CONVERGED if strict and not raced.best.converged else 0
 
 
+def _as_entrant(text: str) -> str:
+    """What Python says, in the spelling of entrants.
+
+    >>> _as_entrant("entrant 'a': optimizer='foo': unknown; use optimizer='auto'.")
+    "entrant 'a': optimizer foo: unknown; use auto."
+    """
+    text = re.sub(r"\b(use|try) optimizer='(\w*)'", r"\1 \2", text)
+    text = re.sub(r"\boptimizer='(\w*)'", r"optimizer \1", text)
+    text = re.sub(r"\b(learning_rate|schedule)='([^']*)'", r"\1=\2", text)
+    return text.replace("use maximize.", "use --direction maximize.")
+
+
 def _say(raced: Race) -> None:
-    best = raced.best
-    colour = "green" if best.converged else "yellow"
-    say(styled(f"Best: {raced.winner}. {best.verdict.headline}", colour))
+    colour = "green" if raced.best.converged else "yellow"
+    say(styled(raced.headline, "red" if raced.failed else colour))
     say()
     rows = [["", "value", "gradient norm", "steps", "verdict", "entrant"]]
     for place, name in enumerate(raced.order, 1):
@@ -130,3 +168,5 @@ def _say(raced: Race) -> None:
             ]
         )
     say_table(rows)
+    for note in raced.notes():
+        say(f"{styled('note:', 'cyan')} {note}")

@@ -12,6 +12,7 @@ from steepest.cli.command import Command
 from steepest.cli.ending import BLEW_UP, NOT_CONVERGED
 from steepest.cli.functions import (
     direction_option,
+    named,
     point_fields,
     problem_options,
     target_option,
@@ -104,29 +105,29 @@ SHOWN = 10
 def command(ctx: click.Context, strict: bool, **_: Any) -> int:
     """Run, and show the minima."""
     found: Restarts = search(ctx, lambda found: _say(found, ctx.command))
-    if found.failed == found.n:
-        return BLEW_UP
     if "INTERRUPTED" in found.stops:
         return interrupts.exit_code()
+    if found.failed == found.n:
+        return BLEW_UP
     return NOT_CONVERGED if strict and not found.converged else 0
 
 
 def _say(found: Restarts, command: click.Command) -> None:
+    formula = found.settings["objective"]
     colour = "red" if found.failed == found.n else "yellow"
     say(styled(found.headline, "green" if _is_good(found) else colour))
     say()
     say_fields(
         [
-            *point_fields(found.params),
+            *point_fields(found.params, formula),
             ("runs", found.tally),
             ("ended", found.why),
             ("seconds", f"{found.seconds:.2g}"),
             *((name, as_typed(text, command)) for name, text in found.notes()),
         ]
     )
-    measured = [point for point in found.others if point.kind is not None]
-    _say_points(found.minima, f"distinct {found.goal}")
-    _say_points(measured, "other end", kinds=True)
+    _say_points(found.minima, formula, f"distinct {found.goal}")
+    _say_points(found.others, formula, "other end", kinds=True)
 
 
 def _is_good(found: Restarts) -> bool:
@@ -136,7 +137,9 @@ def _is_good(found: Restarts) -> bool:
     return found.top.kind == found.goal
 
 
-def _say_points(points: Sequence[Point], noun: str, *, kinds: bool = False) -> None:
+def _say_points(
+    points: Sequence[Point], formula: str, noun: str, *, kinds: bool = False
+) -> None:
     """A table of the first points, with how many more there are."""
     if not points:
         return
@@ -150,7 +153,7 @@ def _say_points(points: Sequence[Point], noun: str, *, kinds: bool = False) -> N
                 number_text(point.value),
                 f"{point.times:,}",
                 *([point.words] if kinds else []),
-                _short(point.params),
+                _short(named(point.params, formula)),
             ]
             for point in points[:SHOWN]
         ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from steepest.cli.functions import ask_for_start
+from steepest.cli.functions import ask_for_bounds
 from steepest.cli.interrupts import interruptible
 from steepest.cli.options import given
 from steepest.cli.show import as_options, say_json
@@ -33,7 +33,7 @@ def search(ctx: click.Context, say: Callable[[Any], None]) -> Any:
     formula, name = ctx.params["formula"], str(ctx.command.name)
     options = given(ctx, "formula", "as_json", "strict")
     if not {"start", "bounds"} & set(options):
-        ask_for_start(formula)
+        ask_for_bounds(formula)
     try:
         with interruptible():
             found = getattr(api, name)(formula, **options)

@@ -26,6 +26,9 @@ CALM = 2
 rule's first probe, or a leap to the same height across a valley."""
 STILL = 20
 """Rows in a row within a few units of rounding that count as standing still."""
+STALE = 300
+"""Trials without a new best that end a search: healthy ones go without for about 30.
+At a kink, a jump or the edge of a domain they leap for ever while the anchor rests."""
 BACK_OFFS = 4
 """How often a run may go back to its best point, each time with a tenth of the step."""
 SHRINK = 0.1
@@ -93,15 +96,16 @@ def judge(
         slope: the norm of its gradient, with bounds of the projected one.
         step: updates made before.
         searches: whether the rule tries points: then a small gradient counts at the
-            best of them alone, since a trial that is too high is taken back.
+            best of them alone, since a trial that is too high is taken back. The best
+            is always finite.
     """
     tests = []
     if limits.target is not None:
-        tests.append((Stop.TARGET, value <= limits.target))
+        tests.append((Stop.TARGET, (value <= limits.target) & (value > -jnp.inf)))
     if limits.gtol is not None:
         small = slope <= limits.gtol
-        if searches:
-            small &= value <= watch.best_value + noise(watch)
+        if searches:  # a value of -inf is no nearer to the best than one of inf
+            small &= jnp.abs(value - watch.best_value) <= noise(watch)
         tests.append((Stop.GRADIENT_SMALL, small))
     if limits.ftol is not None:
         change = jnp.abs(watch.last.value - value)
@@ -144,7 +148,9 @@ def look_back(watch: Watch, at: Any, step: Any, *, due: Any) -> Watch:
     return tree.select(due, seen, watch)
 
 
-def oversee(watch: Watch, at: Any, *, searches: bool) -> jax.Array:
+def oversee(
+    watch: Watch, at: Any, step: Any, *, searches: bool, draws: bool = False
+) -> jax.Array:
     """The code of what shows in the long run: divergence, or the end of precision.
 
     Asked on rows, after `look_back`.
@@ -152,16 +158,21 @@ def oversee(watch: Watch, at: Any, *, searches: bool) -> jax.Array:
     Args:
         watch: what has been seen.
         at: the point of the row.
+        step: its number.
         searches: whether the rule takes bad steps back by itself: then the height of
-            its trials proves nothing.
+            its trials proves nothing, and many without a new best prove an end.
+        draws: whether it draws its trials, and may wander for ever.
     """
     value, start = watch.last.value, jnp.abs(watch.first_value)
     height = jnp.maximum(start, watch.first_value - watch.best_value) + 1e-6
     climbed = value - watch.best_value > CLIMB * height
     sinks = value < -BOTTOMLESS * (1 + start)
+    rests = watch.still >= STILL
+    if searches and not draws:
+        rests |= (step - watch.best_step >= STALE) & ~(value < watch.best_value)
     tests = [
         (Stop.DIVERGED, sinks & (tree.norm(at) > FAR)),
-        (Stop.PRECISION, watch.still >= STILL),
+        (Stop.PRECISION, rests),
     ]
     if not searches:
         tests.insert(0, (Stop.DIVERGED, (watch.rises >= RISES) & climbed))

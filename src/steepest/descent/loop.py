@@ -296,7 +296,7 @@ class Descent:
             np.asarray, (watch.first_value, watch.best_value, watch.last.value)
         )
         noise = 8 * np.finfo(best.dtype).eps * np.fmax(abs(first), abs(best))
-        if rests and now <= best + noise:
+        if rests and np.isfinite(now) and now <= best + noise:
             return last
         return watch.best_params, state.stats, int(watch.best_step)
 

@@ -233,7 +233,9 @@ def _lanes(rule: Rule, shape: Any, sizes: tuple[tuple[int, ...], ...]) -> int:
     return int(np.clip(1 << (MEMORY // max(size, 1)).bit_length() - 1, 1, LANES))
 
 
-@functools.partial(jax.jit, static_argnames=("plan", "lanes"))
+@functools.partial(
+    jax.jit, static_argnames=("plan", "lanes"), compiler_options=program.RUN_ONCE
+)
 def _open(plan: Plan, starts: Any, keys: Any, n: Any, lanes: int) -> _Pool:
     """The pool before the first round."""
     places = len(keys)
@@ -349,7 +351,8 @@ def _choose(state: State, code: Any) -> tuple[Any, Any, Any]:
     """(params, value, step) to return: as the loop chooses for a single run."""
     watch = state.watch
     rests = jnp.isin(code, jnp.array(_RESTING, jnp.int32))
-    last = rests & (watch.last.value <= watch.best_value + judging.noise(watch))
+    last = rests & jnp.isfinite(watch.last.value)
+    last &= watch.last.value <= watch.best_value + judging.noise(watch)
     here = (state.params, watch.last.value, state.step)
     return tree.select(
         last, here, (watch.best_params, watch.best_value, watch.best_step)

@@ -19,7 +19,7 @@ from steepest.core import tree
 from steepest.descent import judging
 from steepest.descent import rows as rows_of
 from steepest.descent.rows import Recorded
-from steepest.problems.bounds import clip, free_slope
+from steepest.problems.bounds import clip, free_slope, tame
 from steepest.problems.objectives import Objective
 from steepest.records.state import Cursor, Seen, State, Watch
 from steepest.records.stop import Limits, Stop
@@ -164,6 +164,7 @@ def one_step(
     params, watch = state.params, state.watch
     value, stats, grad, value_fn = _evaluate(plan, state, batch, numbers["objective"])
     slope = judging.length(free_slope(grad, params, bounds), params)
+    grad = tame(grad, params, bounds)
     sound = jnp.isfinite(value) & jnp.isfinite(slope)
     code = jnp.zeros((), jnp.int32)
     if plan.stochastic:  # the value of one batch proves nothing but an overflow
@@ -232,7 +233,10 @@ def oversee(plan: Plan, now: Inner, at: Any, *, due: Any) -> Inner:
     state = now.state
     here = state.step - (now.code == 0)
     watch = judging.look_back(state.watch, at, here, due=due)
-    code = judging.oversee(watch, at, searches=plan.rule.searches)
+    rule = plan.rule
+    code = judging.oversee(
+        watch, at, here, searches=rule.searches, draws=rule.optimizer.draws
+    )
     (stops,) = tree.held(due & (now.code == 0) & (code > 0))
     params = tree.select(stops, at, state.params)
     state = state._replace(params=params, step=state.step - stops, watch=watch)

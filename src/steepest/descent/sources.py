@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import jax.numpy as jnp
@@ -87,27 +86,80 @@ class FunctionSource:
 class Mark(NamedTuple):
     """Where in a run a source takes over."""
 
-    step: int = 0
-    epoch: int = 0
-    samples: int = 0
+    step: int
+    epoch: int
+    samples: int
 
 
-class TableSource:
+START = Mark(0, 0, 0)
+
+
+class Epochs:
+    """How a table's steps are counted.
+
+    Args:
+        n_rows: rows of the table.
+        batch_size: rows a step.
+        since: where it takes over from another source; its epochs count from there.
+
+    >>> epochs = Epochs(5, 2, Mark(10, 3, 15))
+    >>> epochs.place(14), epochs.step_at(5), epochs.samples_at(14)
+    ((4, 1), 16, 22)
+    """
+
+    def __init__(self, n_rows: int, batch_size: int, since: Mark) -> None:
+        self.n_rows, self.batch_size, self.since = n_rows, batch_size, since
+        self.per_epoch = -(-n_rows // batch_size)
+
+    def place(self, step: int) -> tuple[int, int]:
+        """(epoch, batch within it) that a step stands for."""
+        epochs, batch = divmod(step - self.since.step, self.per_epoch)
+        return self.since.epoch + epochs, batch
+
+    def step_at(self, epoch: int) -> int:
+        """The step that an epoch begins with."""
+        return self.since.step + (epoch - self.since.epoch) * self.per_epoch
+
+    def samples_at(self, step: Any) -> Any:
+        """Rows of data used before a step."""
+        epochs, batch = divmod(step - self.since.step, self.per_epoch)
+        return self.since.samples + epochs * self.n_rows + batch * self.batch_size
+
+    def epoch_at(self, step: Any) -> Any:
+        """Passes finished before a step."""
+        return self.since.epoch + (step - self.since.step) // self.per_epoch
+
+
+class PassSource(Epochs):
+    """A table that the objective itself holds: each step is a pass over it.
+
+    Args:
+        n_rows: rows of the table.
+        since: where it takes over from another source.
+    """
+
+    stochastic = False
+
+    def __init__(self, n_rows: int, since: Mark = START) -> None:
+        super().__init__(n_rows, n_rows, since)
+
+    def stretch(self, epoch: int, batch: int, steps: int) -> Stretch:
+        """A budget of steps."""
+        del epoch, batch
+        return Stretch(None, 0, steps, 1)
+
+
+class TableSource(Epochs):
     """A table cut into blocks, each put on the device once.
 
     Args:
         blocks: the rows, in the order of each epoch.
-        since: where it takes over from another source; its epochs count from there.
-        put: what makes an array of a block ready for the engine.
+        since: where it takes over from another source.
     """
 
-    def __init__(
-        self,
-        blocks: Blocks,
-        since: Mark = Mark(),  # noqa: B008  frozen
-        put: Callable[[Any], Any] = jnp.asarray,
-    ) -> None:
-        self.blocks, self.since, self.put = blocks, since, put
+    def __init__(self, blocks: Blocks, since: Mark = START) -> None:
+        super().__init__(blocks.n_rows, blocks.batch_size, since)
+        self.blocks = blocks
         self.stochastic = not blocks.full
         self._block: tuple[tuple[int, int], Block, Any] | None = None
 
@@ -116,27 +168,7 @@ class TableSource:
         block, arrays = self._load(epoch, batch)
         left = block.first + block.n_batches - batch
         count = steps if self.blocks.full else min(steps, left)
-        per_epoch = self.blocks.batches_per_epoch
-        return Stretch(arrays, batch - block.first, count, per_epoch)
-
-    def place(self, step: int) -> tuple[int, int]:
-        """(epoch, batch within it) that a step stands for."""
-        epochs, batch = divmod(step - self.since.step, self.blocks.batches_per_epoch)
-        return self.since.epoch + epochs, batch
-
-    def step_at(self, epoch: int) -> int:
-        """The step that an epoch begins with."""
-        epochs = epoch - self.since.epoch
-        return self.since.step + epochs * self.blocks.batches_per_epoch
-
-    def samples_at(self, step: Any) -> Any:
-        """Rows of data used before a step."""
-        return self.since.samples + self.blocks.samples_at(step - self.since.step)
-
-    def epoch_at(self, step: Any) -> Any:
-        """Passes finished before a step."""
-        epochs = (step - self.since.step) // self.blocks.batches_per_epoch
-        return self.since.epoch + epochs
+        return Stretch(arrays, batch - block.first, count, self.per_epoch)
 
     def _load(self, epoch: int, batch: int) -> tuple[Block, Any]:
         if self._block is not None:
@@ -145,6 +177,6 @@ class TableSource:
             if same and first <= batch < first + block.n_batches:
                 return block, arrays
         block = self.blocks.block(epoch, batch)
-        arrays = Batch(*(self.put(array) for array in block.arrays))
+        arrays = Batch(*(jnp.asarray(array) for array in block.arrays))
         self._block = ((epoch, block.first), block, arrays)
         return block, arrays

@@ -3,18 +3,19 @@
 from steepest.diagnosis.active import on_bounds
 from steepest.diagnosis.curvature import Curvature, measure_curvature
 from steepest.diagnosis.fits import judge_fit
-from steepest.diagnosis.probes import Way, survey
+from steepest.diagnosis.probes import survey
 from steepest.diagnosis.rates import overshoots
-from steepest.diagnosis.verdicts import at_floor, judge_point
+from steepest.diagnosis.verdicts import judge_point, worth_a_look
+from steepest.diagnosis.ways import Way
 
 __all__ = [
     "Curvature",
     "Way",
-    "at_floor",
     "judge_fit",
     "judge_point",
     "measure_curvature",
     "on_bounds",
     "overshoots",
     "survey",
+    "worth_a_look",
 ]

@@ -6,12 +6,11 @@ from typing import Any
 
 import jax
 
-from steepest.diagnosis.rates import back_offs, round_down
+from steepest.diagnosis.places import Place
+from steepest.diagnosis.rates import round_down
 from steepest.records.stop import Stop
 from steepest.records.trace import Trace
 
-TAIL, OFTEN = 40, 5
-"""So many of the last rows at inf or nan tell that the run ended at an edge."""
 DENSE, ENOUGH = 2000, 10
 """Up to so many params bfgs can keep its whole matrix; after so many steps a param it
 would have learnt the curvature."""
@@ -31,25 +30,6 @@ def climbs(settings: dict[str, Any]) -> bool:
     True
     """
     return settings.get("direction") == "maximize"
-
-
-def at_edge(trace: Trace, settings: dict[str, Any]) -> bool:
-    """Whether a search ended at the edge of where the function is finite.
-
-    Args:
-        trace: its rows.
-        settings: as for `judge_point`; only `searches` is read.
-
-    >>> import numpy as np
-    >>> from steepest.records import Row
-    >>> rows = Row(*(np.array([2.0, 1.0]) for _ in Row._fields))
-    >>> at_edge(Trace(rows), {"searches": True})
-    False
-    """
-    if not settings.get("searches"):
-        return False
-    lost = back_offs(trace, searches=True)
-    return bool((lost >= trace.step[-TAIL:][0]).sum() >= OFTEN)
 
 
 def at_lower_bound(trace: Trace, settings: dict[str, Any]) -> bool:
@@ -73,7 +53,12 @@ def at_lower_bound(trace: Trace, settings: dict[str, Any]) -> bool:
 
 
 def short_of(
-    stop: Stop, trace: Trace, settings: dict[str, Any], gain: float = 0.0
+    stop: Stop,
+    trace: Trace,
+    settings: dict[str, Any],
+    gain: float = 0.0,
+    *,
+    place: Place | None = None,
 ) -> Advice:
     """(advice, remedy) for a run that ended where the gradient is large.
 
@@ -82,6 +67,7 @@ def short_of(
         trace: its rows, the last at the returned point.
         settings: as for `judge_point`.
         gain: how much better a value was seen near the end.
+        place: what stands in the way there.
 
     >>> import numpy as np
     >>> from steepest.records import Row
@@ -91,8 +77,9 @@ def short_of(
     """
     if at_lower_bound(trace, settings):
         return _lower(settings, gain), {}
-    if at_edge(trace, settings) and stop is not Stop.INTERRUPTED:
-        return _inside(settings), {}
+    stands = "" if place is None else place.advice(settings)
+    if stands and stop is not Stop.INTERRUPTED:
+        return stands, {}
     if stop.budget and _remembers_too_little(trace, settings):
         more = "or use optimizer='bfgs', which remembers more"
         return f"raise {_budget(stop)}, {more}.", {"optimizer": "bfgs"}
@@ -152,16 +139,6 @@ def _lower(settings: dict[str, Any], gain: float) -> str:
     return (
         f"lower_bound={bound:g} is too high: {rule} makes no step where {of} is there "
         f"or below; give a number that {of} never falls below{below}."
-    )
-
-
-def _inside(settings: dict[str, Any]) -> str:
-    """What to do at the edge of a domain."""
-    if settings.get("bounds") is not None:
-        return "narrow the bounds to where the function and its gradient are finite."
-    return (
-        "set bounds= that hold the params to where the function is finite, or start "
-        "elsewhere."
     )
 
 

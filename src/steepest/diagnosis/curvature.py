@@ -15,10 +15,11 @@ from jax.flatten_util import ravel_pytree
 from steepest.core import tree
 from steepest.diagnosis.active import Hold, extremes
 from steepest.diagnosis.differences import differenced_hessian, rounding_of
+from steepest.diagnosis.lanczos import Bend, estimated
 from steepest.problems.foreign import Foreign
 
 MOST_PARAMS = 200
-"""Up to here the dense Hessian is cheap; beyond it nothing is claimed."""
+"""Up to here the dense Hessian is cheap; beyond it its ends are estimated."""
 
 
 class Curvature(NamedTuple):
@@ -32,6 +33,9 @@ class Curvature(NamedTuple):
     falls. The eigenvalues are then those of the coordinates that may move."""
     decrement: float = math.nan
     """g'|H|^-1 g, about twice what a Newton step gains; nan when it is unknown."""
+    estimated: bool = False
+    """Whether the eigenvalues are those of a few products (Lanczos), not of the whole
+    Hessian: then the smallest may be smaller still."""
 
     @property
     def kind(self) -> Literal["minimum", "maximum", "saddle", "plateau"]:
@@ -57,13 +61,16 @@ def measure_curvature(fn: Callable[[Any], Any], params: Any) -> Curvature | None
         params: the point, a tree of arrays.
 
     Returns:
-        The curvature, or None beyond MOST_PARAMS parameters or where the Hessian is
-        not finite.
+        The curvature, estimated beyond MOST_PARAMS parameters; None where the Hessian
+        is not finite.
 
     >>> import jax.numpy as jnp
     >>> measure_curvature(lambda p: p[0]**2 - p[1]**2, jnp.zeros(2)).kind
     'saddle'
     """
+    if tree.size(params) > MOST_PARAMS:
+        bend = estimated(fn, params)
+        return None if bend is None else estimate_of(bend, sign=1.0)
     found = hessian_of(fn, params)
     return None if found is None else curvature_of(*found)
 
@@ -130,6 +137,23 @@ def curvature_of(
     wall = int(sign) if hold is not None and hold.walled else 0
     decrement = math.nan if grad is None else _decrement(hessian, grad, noise)
     return Curvature(*extremes(hessian, one_way), noise, wall, decrement)
+
+
+def estimate_of(bend: Bend, hold: Hold | None = None, *, sign: float) -> Curvature:
+    """What an estimate of the extreme eigenvalues says.
+
+    Args:
+        bend: of sign * fn.
+        hold: with bounds, what they hold.
+        sign: -1 where large values are sought.
+
+    >>> import numpy as np
+    >>> estimate_of(Bend(-2.0, 4.0, 1e-12, np.zeros(1)), sign=-1.0).largest
+    2.0
+    """
+    wall = int(sign) if hold is not None and hold.walled else 0
+    low, high = sorted([sign * bend.smallest, sign * bend.largest])
+    return Curvature(low, high, bend.noise, wall, estimated=True)
 
 
 def _decrement(hessian: np.ndarray, grad: np.ndarray, noise: float) -> float:

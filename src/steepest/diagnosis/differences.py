@@ -105,6 +105,24 @@ def quiet(
         return np.full(shape, np.nan)
 
 
+def differ_at(fn: Foreign, point: np.ndarray) -> float:
+    """How far values at one point differ: 0, for two that are equal.
+
+    Args:
+        fn: the function; it is called twice, and ten times more where that tells.
+        point: where.
+
+    >>> from steepest.problems.layout import Layout
+    >>> differ_at(Foreign(lambda x: x**2, None, Layout.of(1.0)), np.ones(1))
+    0.0
+    """
+    values = np.array([float(quiet(fn.value_at, point)) for _ in range(2)])
+    if values[0] == values[1] or not np.isfinite(values).all():
+        return 0.0
+    more = [float(quiet(fn.value_at, point)) for _ in range(10)]
+    return float(np.nanstd(np.append(values, more)))
+
+
 def _of_gradients(
     fn: Foreign, point: np.ndarray, shifts: np.ndarray, free: np.ndarray
 ) -> tuple[np.ndarray, float]:

@@ -12,8 +12,10 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from steepest.core import tree
-from steepest.diagnosis.curvature import Curvature, hessian_of
-from steepest.diagnosis.probes import Way, survey
+from steepest.diagnosis.curvature import MOST_PARAMS, Curvature, hessian_of
+from steepest.diagnosis.lanczos import estimated
+from steepest.diagnosis.probes import survey
+from steepest.diagnosis.ways import Way
 from steepest.problems.bounds import Bounds, clip
 
 LENGTHS = 2.0 ** np.arange(-20, 1)
@@ -100,7 +102,7 @@ def way_out(
 
     Returns:
         Params with a better value; None where nothing curves the right way, or where
-        the Hessian is unknown (many params, or not finite).
+        the curvature is unknown.
 
     Source: Moré, Sorensen 1979, Math. Prog. 16:1 (descent by negative curvature).
 
@@ -108,21 +110,30 @@ def way_out(
     >>> bool(abs(out[1]) > 0.4), bool(abs(out[0]) < 1e-6)
     (True, True)
     """
-    found = hessian_of(fn, params)
-    if found is None:
-        return None
-    hessian, noise = found
-    values, vectors = np.linalg.eigh(sign * hessian)
-    if values[0] >= -noise:
+    down = _down(fn, params, sign)
+    if down is None:
         return None
     flat, unravel = ravel_pytree(params)
     steps = np.concatenate([LENGTHS, -LENGTHS]) * (1 + np.linalg.norm(flat))
-    points = np.asarray(flat) + steps[:, None] * vectors[:, 0]
+    points = np.asarray(flat) + steps[:, None] * down
     points = [clip(unravel(jnp.asarray(point)), bounds) for point in points]
     heights = sign * np.array([float(_value(fn, point)) for point in points])
     heights = np.where(np.isfinite(heights), heights, np.inf)
     best = int(np.argmin(heights))
     return points[best] if heights[best] < sign * float(_value(fn, params)) else None
+
+
+def _down(fn: Callable[[Any], Any], params: Any, sign: float) -> np.ndarray | None:
+    """(n,) the direction of the most negative curvature, None where there is none."""
+    if tree.size(params) > MOST_PARAMS:
+        bend = estimated(fn, params, sign=sign)
+        below = bend is not None and bend.smallest < -bend.noise
+        return bend.down if bend is not None and below else None
+    found = hessian_of(fn, params)
+    if found is None:
+        return None
+    values, vectors = np.linalg.eigh(sign * found[0])
+    return vectors[:, 0] if values[0] < -found[1] else None
 
 
 @functools.partial(jax.jit, static_argnums=0)

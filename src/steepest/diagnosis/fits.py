@@ -59,7 +59,7 @@ def judge_fit(
     improving, short = _still_improving(stop, trace)
     if short is not None:
         findings = (*findings, short)
-    settled = stop in (Stop.PATIENCE, Stop.GRADIENT_SMALL) or (
+    settled = stop in (Stop.PATIENCE, Stop.GRADIENT_SMALL, Stop.VALUE_FLAT) or (
         stop is Stop.PRECISION and trace.grad_norm[-1] <= SHRUNK * trace.grad_norm[0]
     )
     # Descent that met gtol had no further to go, though the best came before.
@@ -84,6 +84,7 @@ def _words(stop: Stop, trace: Trace, settings: dict[str, Any]) -> str:
         )
     return {
         Stop.GRADIENT_SMALL: met,
+        Stop.VALUE_FLAT: "Converged: steps on all rows no longer change the objective",
         Stop.PATIENCE: f"Stopped when the {judged} loss no longer improved",
         Stop.INTERRUPTED: "Interrupted; the best epoch so far is kept",
         Stop.MAX_EPOCHS: f"All {settings.get('epochs', 'the')} epochs were run",
@@ -136,7 +137,8 @@ def _other_rate(rate: float | None, *, rose: bool) -> tuple[str, dict[str, Any]]
 def _still_improving(stop: Stop, trace: Trace) -> tuple[bool, Finding | None]:
     """Whether the last epoch improved the validation loss by more than 0.1 %."""
     loss = trace.validation.loss
-    if stop is Stop.PATIENCE or len(loss) < 3:
+    ended = stop is Stop.PATIENCE or stop.converged
+    if ended or len(loss) < 3:
         return False, None
     before, last = float(np.min(loss[:-1])), float(loss[-1])
     if not last < before - 1e-3 * abs(before):

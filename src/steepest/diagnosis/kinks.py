@@ -23,6 +23,8 @@ RADIUS, BLURRED = 1e-6, 1e-4
 differences, whose own steps reach further than the first."""
 BALANCED = 1e-6
 """Slopes that leave this share of the steepest among them balance each other."""
+RIDGE = 0.95
+"""Slopes that leave no more than this differ: there is a kink, or as sharp a valley."""
 
 
 def imbalance(

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from steepest.diagnosis.places import Place
 from steepest.diagnosis.rates import back_offs, reached
 from steepest.records.trace import Trace
-from steepest.records.verdict import Finding
+from steepest.records.verdict import Finding, Verdict
 
 SHOWN = 3
 """Coordinates that are named; the rest are counted."""
@@ -50,6 +51,23 @@ def bounded(held: Mapping[str, float], *, fixed: bool = False) -> Finding | None
     evidence = {"coordinates_on_bounds": float(len(held))}
     evidence |= dict([*held.items()][:SHOWN])
     return Finding("on_bounds", "info", advice, evidence)
+
+
+def noisy(verdict: Verdict, place: Place) -> Finding | None:
+    """That two values at one point differ, where a verdict on success hides it.
+
+    Args:
+        verdict: on the end.
+        place: what was seen there.
+
+    >>> end = Verdict("Converged.", "minimum", converged=True)
+    >>> noisy(end, Place("noisy", 1e-4)).advice.partition(":")[0]
+    'the values at one point differ, by about 0.0001'
+    """
+    if place.kind != "noisy" or not verdict.converged:
+        return None
+    advice = f"{place.why('')}: {place.advice({})}"
+    return Finding("noisy", "info", advice, {"noise": place.size})
 
 
 def backed_off(

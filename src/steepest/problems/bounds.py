@@ -93,6 +93,28 @@ def free_slope(grad: Any, params: Any, bounds: Bounds | None) -> Any:
     return jax.tree.map(jnp.subtract, params, target)
 
 
+def tame(grad: Any, params: Any, bounds: Bounds | None) -> Any:
+    """The gradient, 0 where an endless slope only pushes against the bounds.
+
+    sqrt(x) has one at its bound x >= 0, and inf is nothing that a rule can step along.
+
+    Args:
+        grad: the gradient at params.
+        params: a point within the bounds.
+        bounds: the box, or None.
+
+    >>> float(tame(jnp.array(jnp.inf), jnp.array(0.0), Bounds(0.0, 1.0)))
+    0.0
+    """
+    if bounds is None:
+        return grad
+
+    def leaf(g: Any, free: Any) -> Any:
+        return jnp.where(jnp.isinf(g) & (free == 0), 0, g)
+
+    return jax.tree.map(leaf, grad, free_slope(grad, params, bounds))
+
+
 def _ends(bounds: Any, start: Any, name: str) -> tuple[Any, Any]:
     """(lows, highs), trees of arrays like the start (or the part of it called name)."""
     if bounds is None:

@@ -26,7 +26,7 @@ class Cursor(NamedTuple):
 class Seen(NamedTuple):
     """One evaluation."""
 
-    value: jax.Array
+    value: Any
     """() the value, nan before the first evaluation."""
     grad: Any
     """The gradient, a tree like params; 0 before the first evaluation."""
@@ -74,7 +74,7 @@ class State(NamedTuple):
     """What the optimizer remembers."""
     stats: Any
     """What a model measures but descent does not move (batch norm's averages)."""
-    step: jax.Array
+    step: Any
     """() int32, updates applied so far."""
     key: jax.Array
     """(2,) uint32, randomness of the model (dropout)."""

@@ -22,7 +22,7 @@ class Stop(enum.Enum):
     GRADIENT_SMALL = "The gradient norm reached gtol."
     VALUE_FLAT = "The value changed by less than ftol in one step."
     STEP_SMALL = "The step became shorter than xtol."
-    PRECISION = "Steps no longer change the params: floating point resolves no more."
+    PRECISION = "No step changes the params, or finds a better value, any more."
     TARGET = "The value reached the target."
     PATIENCE = "No improvement for as long as patience allows; the best was kept."
     MAX_STEPS = "The step budget ran out before any tolerance was met."

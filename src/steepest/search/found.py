@@ -73,7 +73,7 @@ class Restarts:
     def points(self) -> tuple[Point, ...]:
         """The distinct points that runs came to rest at, the best first.
 
-        They are told apart when they are first asked for, and the best 20 surveyed.
+        They are told apart when they are first asked for, and the best surveyed.
         """
         return self.look()
 
@@ -99,8 +99,14 @@ class Restarts:
 
     @property
     def others(self) -> tuple[Point, ...]:
-        """The other ends: saddles, plateaus, slopes; kind None where not measured."""
-        return tuple(point for point in self.points if point.kind != self.goal)
+        """The ends that are none: saddles, plateaus, slopes."""
+        goal = self.goal
+        return tuple(p for p in self.points if p.kind is not None and p.kind != goal)
+
+    @property
+    def unmeasured(self) -> tuple[Point, ...]:
+        """The ends beyond those surveyed: minima and others may be among them."""
+        return tuple(point for point in self.points if point.kind is None)
 
     @property
     def top(self) -> Point | None:
@@ -123,6 +129,11 @@ class Restarts:
     def elsewhere(self) -> int:
         """Runs that came to rest at one of the other ends."""
         return sum(point.times for point in self.others)
+
+    @property
+    def unknown(self) -> int:
+        """Runs that came to rest where no survey was made."""
+        return sum(point.times for point in self.unmeasured)
 
     @property
     def failed(self) -> int:
@@ -170,7 +181,7 @@ class Restarts:
         """How the runs ended, in words."""
         reached = self.stops.get(Stop.TARGET.name, 0)
         minima, others = self.converged - reached, self.elsewhere
-        rest = self.n - self.converged - others - self.failed
+        rest = self.n - self.converged - others - self.unknown - self.failed
         words = []
         if minima:
             found = plural(len(self.minima), f"distinct {self.goal}")
@@ -182,11 +193,15 @@ class Restarts:
             alike = [point for point in self.others if point.kind == kind]
             found = many_of(len(alike), kind)
             words.append(f"{sum(p.times for p in alike):,} ended at {found}")
+        if self.unknown:
+            found = plural(len(self.unmeasured), "further point")
+            words.append(f"{self.unknown:,} came to rest at {found}, not surveyed")
         if rest:
             words.append(f"{rest:,} did not converge")
         if self.failed:
             words.append(f"{self.failed:,} failed ({_listed(self.failures)})")
-        return ", ".join(words if minima or reached else ["0 converged", *words])
+        some = minima or reached or self.unknown
+        return ", ".join(words if some else ["0 converged", *words])
 
     def notes(self) -> list[tuple[str, str]]:
         """What else is to be told once, each under a name."""
@@ -195,7 +210,22 @@ class Restarts:
             left = f"{plural(self.outside, 'run')} left the bounds, which only say"
             advice = "where runs begin; keep_bounds=True keeps them inside"
             told.append(("outside", f"{left} {advice}"))
+        if not (self.converged or self.elsewhere or self.unknown):
+            told.append(("next", self._advice))
         return told + [("note", note) for note in self.settings.get("notes", ())]
+
+    @property
+    def _advice(self) -> str:
+        """What to do where no run came to rest."""
+        auto = self.settings.get("optimizer_chosen") == "auto"
+        other = "" if auto else ", or use optimizer='auto', which needs no rate"
+        if self.failed == self.n:
+            finds = self.settings.get("learning_rate") is None
+            least = "keep the runs within bounds" if finds else "lower learning_rate"
+            return f"{least}{other}"
+        budget = "max_seconds" if Stop.MAX_SECONDS.name in self.stops else "max_steps"
+        now = self.settings.get(budget)
+        return f"raise {budget} (now {now:g}){other}" if now else f"raise {budget}"
 
     def to_json(self) -> dict[str, Any]:
         """All but the starts as plain data (schema steepest.restarts/1)."""
@@ -208,11 +238,13 @@ class Restarts:
             "kind": None if self.top is None else self.top.kind,
             "minima": [point_to_json(point) for point in self.minima],
             "others": [point_to_json(point) for point in self.others],
+            "not_surveyed": [point_to_json(point) for point in self.unmeasured],
             "runs": {
                 "asked": self.asked,
                 "made": self.n,
                 "converged": self.converged,
                 "elsewhere": self.elsewhere,
+                "not_surveyed": self.unknown,
                 "failed": self.failed,
                 "failures": self.failures,
                 "outside": self.outside,
@@ -227,11 +259,10 @@ class Restarts:
     def __repr__(self) -> str:
         """A few lines a person can read."""
         lines = [("params", _short(self.params)), ("runs", self.tally)]
-        others = tuple(point for point in self.others if point.kind is not None)
         if self.minima[1:]:
             lines.append(("next", values_of(self.minima[1:])))
-        if others:
-            lines.append(("others", values_of(others, kinds=True)))
+        if self.others:
+            lines.append(("others", values_of(self.others, kinds=True)))
         lines += [("ended", self.why), ("seconds", f"{self.seconds:.3g}")]
         told = [f"  {name:<9}  {text}" for name, text in [*lines, *self.notes()]]
         return "\n".join([self.headline, *told])

@@ -31,7 +31,7 @@ class Point(NamedTuple):
     start: int
     """Row of `starts` that its best run began at."""
     kind: Kind | None
-    """What sort of point it is; None where that was not measured."""
+    """What sort of point it is; None where no survey was made."""
 
     @property
     def words(self) -> str:
@@ -40,9 +40,8 @@ class Point(NamedTuple):
         >>> Point(0.0, 0.0, 1, 0, "not_stationary").words
         'slope'
         """
-        return {None: "not measured", "not_stationary": "slope"}.get(
-            self.kind, str(self.kind)
-        )
+        names = {None: "not surveyed", "not_stationary": "slope"}
+        return names.get(self.kind, str(self.kind))
 
 
 def many_of(n: int, kind: Kind | None) -> str:
@@ -50,14 +49,13 @@ def many_of(n: int, kind: Kind | None) -> str:
 
     Args:
         n: how many.
-        kind: of them all; None where it was not measured.
+        kind: of them all.
 
-    >>> many_of(1, "saddle"), many_of(2, None)
-    ('1 saddle', '2 points (not measured)')
+    >>> many_of(1, "saddle"), many_of(2, "not_stationary")
+    ('1 saddle', '2 points on a slope that goes on')
     """
     noun, _, tail = NAMES.get(kind, f"{kind} end").partition(" on ")
-    told = "(not measured)" if kind is None else tail and f"on {tail}"
-    return f"{plural(n, noun)} {told}".rstrip()
+    return f"{plural(n, noun)} {tail and f'on {tail}'}".rstrip()
 
 
 def values_of(points: tuple[Point, ...], *, kinds: bool = False) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from steepest.core.plain import number_to_json
-from steepest.records import Run
+from steepest.records import Run, Stop
 
 SCHEMA = "steepest.race/1"
 LEVEL = 1e-6
@@ -28,6 +28,7 @@ class Race:
             best loss on validation rows, or without any the training objective.
         seconds: wall-clock time of all, compilation included.
         settings: what all of them shared, as plain data.
+        absent: entrants that were not run, since somebody pressed Ctrl-C.
     """
 
     runs: dict[str, Run]
@@ -35,6 +36,7 @@ class Race:
     seconds: float
     settings: dict[str, Any]
     fits: dict[str, Any] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
 
     @property
     def order(self) -> list[str]:
@@ -69,6 +71,34 @@ class Race:
         """The run of the winner."""
         return self.runs[self.winner]
 
+    @property
+    def failed(self) -> bool:
+        """Whether every run blew up."""
+        return all(run.stop.failed for run in self.runs.values())
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended the race."""
+        ended = any(run.stop is Stop.INTERRUPTED for run in self.runs.values())
+        return ended or bool(self.absent)
+
+    @property
+    def headline(self) -> str:
+        """How the race ended, in one line."""
+        n, told = len(self.runs), f"{self.winner}. {self.best.verdict.headline}"
+        if self.failed:
+            return f"All {n:,} entrants failed: {told}" if n > 1 else f"Failed: {told}"
+        return f"{'Interrupted; best so far' if self.interrupted else 'Best'}: {told}"
+
+    def notes(self) -> list[str]:
+        """What else is to be told once."""
+        notes = [
+            note for run in self.runs.values() for note in run.settings.get("notes", ())
+        ]
+        if self.absent:
+            notes.append(f"interrupted; not run: {', '.join(self.absent)}")
+        return list(dict.fromkeys(notes))
+
     def table(self) -> list[dict[str, Any]]:
         """A row an entrant, the best first: plain data.
 
@@ -101,6 +131,7 @@ class Race:
             "winner": self.winner,
             "table": self.table(),
             "runs": {name: run.to_json(trace=False) for name, run in self.runs.items()},
+            "not_run": list(self.absent),
             "seconds": self.seconds,
             "settings": self.settings,
         }
@@ -116,10 +147,7 @@ class Race:
             ).rstrip()
             for line in [head, *rows]
         ]
-        notes = [
-            note for run in self.runs.values() for note in run.settings.get("notes", ())
-        ]
-        return "\n".join([*lines, *(f"info  {note}" for note in dict.fromkeys(notes))])
+        return "\n".join([*lines, *(f"info  {note}" for note in self.notes())])
 
 
 def _last(number: float) -> float:

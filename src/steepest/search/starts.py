@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from steepest.core.errors import UsageError
+from steepest.core.errors import DataError, SteepestError, UsageError
 from steepest.core.tree import leaf_names
 from steepest.problems.bounds import Bounds
 
@@ -87,6 +87,7 @@ def sampled(sampler: Sampler, n: int, seed: int) -> Any:
 
     Raises:
         UsageError: no function, or arrays of another length, or not finite.
+        DataError: what the sampler raised.
 
     >>> sampled(lambda rng, n: rng.random((n, 2)), 3, seed=0).shape
     (3, 2)
@@ -96,7 +97,15 @@ def sampled(sampler: Sampler, n: int, seed: int) -> Any:
             f"sampler={sampler!r}: must be a function (generator, n) -> starts with a "
             "leading axis of n."
         )
-    drawn = sampler(generator(seed), n)
+    try:
+        drawn = sampler(generator(seed), n)
+    except SteepestError:
+        raise
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        raise DataError(
+            f"sampler: raised {what}; it is called with (NumPy generator, n={n})."
+        ) from error
     names = leaf_names(drawn)
     leaves, shape = jax.tree.flatten(drawn)
     if not leaves:

@@ -83,6 +83,18 @@ class Optimizer:
         return {name: float(number) for name, number in numbers.items()}
 
     def _takes(self, name: str) -> str:
-        if not self.hyper:
-            return f"optimizer {self.name} takes no such option."
-        return f"optimizer {self.name}: {did_you_mean(name, self.hyper)}"
+        near = did_you_mean(name, self.hyper)
+        if near.startswith("Did"):
+            return f"optimizer {self.name} has none. {near}"
+        return f"optimizer {self.name} has none; it takes {self.takes}."
+
+    @property
+    def takes(self) -> str:
+        """The names of its numbers, in words.
+
+        >>> from steepest.steps import OPTIMIZERS
+        >>> OPTIMIZERS["adam"].takes, OPTIMIZERS["gd"].takes
+        ('b1, b2, eps', 'no number but the rate')
+        """
+        other = "no number" if self.learning_rate is None else "no number but the rate"
+        return ", ".join(self.hyper) or other

@@ -20,6 +20,7 @@ from steepest.core.numbers import is_number
 from steepest.steps import schedules
 from steepest.steps.optimizers import (
     BACKTRACKING,
+    OPTIMIZERS,
     Optimizer,
     get_optimizer,
     with_backtracking,
@@ -182,6 +183,7 @@ def settle(
         for name, number in (("clip_norm", clip_norm), ("clip_value", clip_value))
         if number is not None
     }
+    _check_takes(entry, hyper)
     rule = Rule(entry, chosen.static, rate_of)
     rate = entry.learning_rate if learning_rate is None else float(learning_rate)
     return rule, {
@@ -190,6 +192,29 @@ def settle(
         "schedule": chosen.traced((horizons or {}).get(chosen.per)),
         "clips": clips,
     }
+
+
+def takers(name: str) -> tuple[str, ...]:
+    """The optimizers that take a number of some name.
+
+    Args:
+        name: such as "momentum".
+
+    >>> takers("momentum")
+    ('momentum', 'nesterov')
+    """
+    return tuple(key for key, entry in OPTIMIZERS.items() if name in entry.hyper)
+
+
+def _check_takes(entry: Optimizer, hyper: Mapping[str, Any]) -> None:
+    """Refuse a number that belongs to other optimizers, and tell to which."""
+    for name in hyper:
+        able = takers(name)
+        if able and name not in entry.hyper:
+            raise UsageError(
+                f"{name}: optimizer {entry.name} has none; it takes {entry.takes}. "
+                f"{name} is for {', '.join(able)}."
+            )
 
 
 def _check_rate_of(schedule: Any) -> None:

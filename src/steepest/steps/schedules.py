@@ -172,12 +172,19 @@ def get_schedule(schedule: Any = None) -> Schedule:
         )
     name, options = parse_spec(schedule)
     if name == "warmup":
-        name, options = "constant", {"warmup": 100, **_renamed(options)}
+        name, options = "constant", _rises(options)
     return _settle(name, options)
 
 
-def _renamed(options: dict[str, Any]) -> dict[str, Any]:
-    return {"warmup" if k == "over" else k: value for k, value in options.items()}
+def _rises(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a constant rate behind a warm-up, checked as they were typed."""
+    options = {"over": 100, "per": "step", **options}
+    for option in options:
+        if option not in ("over", "per"):
+            near = did_you_mean(option, ("over", "per"))
+            raise UsageError(f"schedule warmup: {option}: unknown. {near}")
+    _check_number("warmup", "over", options["over"], 0.0)
+    return {"warmup": options["over"], "per": options["per"]}
 
 
 def _settle(name: str, options: dict[str, Any]) -> Schedule:

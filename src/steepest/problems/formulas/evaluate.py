@@ -23,6 +23,7 @@ from steepest.problems.formulas.nodes import (
     fold,
 )
 from steepest.problems.formulas.printer import to_text
+from steepest.problems.formulas.signs import never_negative
 
 _ARITHMETIC: dict[str, Callable[[jax.Array, jax.Array], jax.Array]] = {
     "+": jnp.add,
@@ -102,6 +103,8 @@ def _binary(node: Binary, left: jax.Array, right: jax.Array) -> jax.Array:
     exponent = _fixed(node.right) if node.operator == "**" else None
     if exponent is None:
         return _ARITHMETIC[node.operator](left, right)
+    if 0 < exponent < 1 and not never_negative(node.left):
+        return jnp.power(left, exponent)
     return _fixed_power(left, exponent)
 
 
@@ -116,6 +119,8 @@ def _call(node: Call, arguments: list[jax.Array]) -> jax.Array:
                     "list, for example x=[1, 2]."
                 )
     _check_lengths(node, arguments)
+    if node.function == "sqrt" and not never_negative(node.arguments[0]):
+        return jnp.sqrt(arguments[0])  # its slope at 0 is endless, and no rest
     return function.apply(*arguments)
 
 
@@ -146,7 +151,8 @@ def _fixed_power(base: jax.Array, exponent: float) -> jax.Array:
     """Power with a literal exponent, and with no nan in its gradient.
 
     A whole exponent is repeated multiplication, right for a negative base too. For
-    another one the slope at base 0 is taken as 0, as `safe_sqrt` does.
+    another one the slope at base 0 is taken as 0, as `safe_sqrt` does: below 1 that is
+    right for a base that is never negative alone.
     """
     if exponent.is_integer() and abs(exponent) < _MOST_WHOLE:
         return jax.lax.integer_pow(base, int(exponent))

@@ -43,11 +43,12 @@ class Function:
 
 
 def safe_sqrt(x: jax.Array) -> jax.Array:
-    """Square root whose slope at 0 is taken as 0.
+    """Square root whose slope at 0 is taken as 0, for what is never negative.
 
     sqrt(x**2 + y**2) is a cone: at its tip the chain rule asks for 0 * inf, which is
     nan. Slope 0 is the shortest of the tip's subgradients, and makes the minimum a
-    point where the gradient is zero.
+    point where the gradient is zero. Where x may cross 0 the slope there is endless,
+    and a formula then means `jnp.sqrt`.
 
     Args:
         x: array of any shape; below 0 the value is nan.

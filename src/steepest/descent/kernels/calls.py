@@ -1,0 +1,338 @@
+"""The kernels as functions of Python. Importing it imports numba."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from steepest.core.errors import UsageError
+from steepest.descent.kernels import dense, normalized, sparse
+from steepest.descent.kernels.compiled import for_own_loss
+from steepest.descent.kernels.plan import (
+    GD,
+    NORMALIZED,
+    RULES,
+    SCALE,
+    SCALES,
+    Array,
+    Csr,
+    Plan,
+    Tally,
+    Weights,
+    check_outputs,
+    coefficients,
+)
+from steepest.descent.kernels.rows_in import n_rows, rows_of, shares, targets, visits
+
+MOST_CHUNKS = 64
+"""Into how many stretches a full pass is cut at most, whatever the threads."""
+CHUNK_NUMBERS = 1 << 21
+"""How many numbers the gradients of all stretches may hold."""
+CHUNK_ROWS = 256
+WORTH_THREADS = 1 << 18
+"""Values in a table from which on a second thread saves more than it costs."""
+
+
+def train(
+    plan: Plan,
+    weights: Weights,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    rates: Any,
+    *,
+    order: Any = None,
+) -> Tally:
+    """Make len(rates) steps over consecutive batches; the last may be ragged.
+
+    Args:
+        plan: the objective and the rule.
+        weights: changed in place.
+        X: (n, d) rows, C-contiguous, or (data, indices, indptr) of CSR, in the dtype of
+            the weights. Column numbers are trusted: see `check_columns`.
+        y: (n,) targets, or class numbers.
+        sample_weight: (n,) >= 0, or None. A row of weight 0 counts for nothing; a
+            batch of them makes the rule's step with gradient 0.
+        rates: (n_steps,) learning rate of each step.
+        order: (m,) rows in the order of visits; None for as they lie.
+
+    Returns:
+        The losses met on the way, and whether all is finite at the end.
+
+    Raises:
+        DataError: arrays that do not fit the weights.
+        UsageError: more or fewer rates than batches.
+
+    >>> from steepest.descent.kernels import start
+    >>> weights = start(plan := Plan(batch_size=2), 1, 1)
+    >>> X, y = np.ones((3, 1), np.float32), np.ones(3)
+    >>> train(plan, weights, X, y, None, [0.25, 0.25])
+    Tally(loss_sum=2.0, weight_sum=3.0, finite=True)
+    >>> weights.weight.item(), weights.bias.item()
+    (0.5, 0.5)
+    """
+    X = rows_of(X, weights)
+    check_outputs(plan, len(weights.bias))
+    y = targets(y, X, weights)
+    rates = np.require(rates, np.float64, ["C", "W"])
+    order = visits(order, y.size)
+    n_visits = order.size or y.size
+    if rates.shape != (-(-n_visits // plan.batch_size),):
+        raise UsageError(
+            f"rates has shape {rates.shape}: {n_visits} rows make "
+            f"{-(-n_visits // plan.batch_size)} batches of {plan.batch_size}."
+        )
+    steps = _train_sparse if isinstance(X, Csr) else _train_dense
+    if RULES[plan.rule] == NORMALIZED:
+        steps = _train_normalized
+    told = steps(plan, weights, X, (y, shares(sample_weight, y), order, rates))
+    return Tally(*told, finite=_finite(told[0], weights))
+
+
+def _train_dense(plan: Plan, weights: Weights, X: Any, rest: Any) -> tuple:
+    w, b, memory = weights
+    fold(weights)
+    numbers = plan.numbers()
+    if _simple(plan, w):
+        run = _kernel(dense.rows, plan)
+        return run(_own(plan), numbers, w, b, X, *rest)
+    run = _kernel(dense.batches, plan)
+    kept = memory.first, memory.second, memory.penalty, memory.total
+    room = _room(w)
+    return run(_own(plan), numbers, memory.numbers, w, b, *kept, *room, X, *rest)
+
+
+def _train_sparse(plan: Plan, weights: Weights, X: Any, rest: Any) -> tuple:
+    w, b, memory = weights
+    numbers = plan.numbers()
+    if _simple(plan, w):
+        run = _kernel(sparse.rows, plan)
+        return run(_own(plan), numbers, memory.numbers, w, b, memory.total, *X, *rest)
+    run = _kernel(sparse.batches, plan)
+    kept = memory.first, memory.second, memory.penalty, memory.total
+    room = _room(w)
+    return run(_own(plan), numbers, memory.numbers, w, b, *kept, *room, *X, *rest)
+
+
+def _train_normalized(plan: Plan, weights: Weights, X: Any, rest: Any) -> tuple:
+    w, b, memory = weights
+    if not isinstance(X, Csr):
+        X = Csr(X.reshape(-1), np.zeros(0, np.int32), np.zeros(0, np.int64))
+    run = _kernel(normalized.rows, plan)
+    kept = memory.first, memory.largest, memory.total
+    room = _room(w)[1:]
+    return run(
+        _own(plan), plan.numbers(), memory.numbers, w, b, *kept, *room, *X, *rest
+    )
+
+
+def _simple(plan: Plan, w: Array) -> bool:
+    """Whether it is plain descent, a row a step, with nothing to remember."""
+    plain = RULES[plan.rule] == GD and plan.l1 == 0 and plan.average_from is None
+    return plain and plan.batch_size == 1 and len(w) == 1
+
+
+def _room(w: Array) -> tuple[Array, Array, Array]:
+    """Space that kernels work in: gradient, outputs and slopes of four rows."""
+    k, d = w.shape
+    return np.zeros((k, d + 1), w.dtype), np.zeros((4, k)), np.zeros((4, k))
+
+
+def _own(plan: Plan) -> Any:
+    return plan.loss.compiled if plan.own else None
+
+
+def _kernel(entry: Any, plan: Plan) -> Any:
+    return _without_cache(entry) if plan.own else entry
+
+
+@functools.cache
+def _without_cache(entry: Any) -> Any:
+    return for_own_loss(entry)
+
+
+def _finite(loss: float, weights: Weights) -> bool:
+    w, b, memory = weights
+    return bool(
+        math.isfinite(loss)
+        and np.isfinite(memory.numbers).all()
+        and np.isfinite(b).all()
+        and np.isfinite(w).all()
+    )
+
+
+def fold(weights: Weights) -> None:
+    """Multiply the scale that sparse steps leave beside the weights into them."""
+    w, _, memory = weights
+    numbers = memory.numbers
+    if numbers[SCALES] != 0.0:
+        memory.total[:, :-1] += numbers[SCALES] * w
+        numbers[SCALES] = 0.0
+    if numbers[SCALE] != 1.0:
+        w *= w.dtype.type(numbers[SCALE])
+        numbers[SCALE] = 1.0
+
+
+def total(
+    plan: Plan,
+    weights: Weights,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    *,
+    threads: int | None = None,
+    averaged: bool = False,
+) -> tuple[float, float, Array, Array]:
+    """Sums over all rows: one pass of loss and gradient, without penalties.
+
+    The rows are cut into stretches that do not depend on the threads, and added in
+    their order: the result is the same, to the bit, for any number of threads.
+
+    Args:
+        plan: the loss.
+        weights: the point; left as it is.
+        X: rows, as in `train`.
+        y: (n,) targets.
+        sample_weight: (n,) or None.
+        threads: None for as many as the process may use.
+        averaged: at the mean of the points.
+
+    Returns:
+        (sum of w * loss, sum of w, gradient of the first by weight (k, d), and by bias
+        (k,)), the gradients in float64.
+
+    >>> from steepest.descent.kernels import start
+    >>> X, y = np.ones((2, 1), np.float32), np.ones(2)
+    >>> total(plan := Plan(), start(plan, 1, 1), X, y)
+    (2.0, 2.0, array([[-4.]]), array([-4.]))
+    """
+    X, y, given, (w, b) = _ask(plan, weights, X, y, sample_weight, averaged)
+    cuts = _cuts(y.size, w.size)
+    numbers, own = plan.numbers(), _own(plan)
+
+    def stretch(low: int, high: int) -> tuple[float, float, Array]:
+        g, z, s = _room(w)
+        part, at = _part(X, low, high), slice(low, high)
+        if isinstance(part, Csr):
+            run = _kernel(sparse.gradient, plan)
+            beside = (own, numbers, np.ones(2))
+            told = run(*beside, w, b, g, z, s, *part, y[at], given[at])
+        else:
+            run = _kernel(dense.gradient, plan)
+            none = np.zeros(0, np.int64)
+            told = run(own, numbers, w, b, g, z, s, part, y[at], given[at], none)
+        return *told, g
+
+    parts = _each(stretch, cuts, _threads(threads, X))
+    gradient = np.zeros((w.shape[0], w.shape[1] + 1))
+    loss = weight = 0.0
+    for value, share, g in parts:
+        loss, weight = loss + value, weight + share
+        gradient += g
+    return loss, weight, gradient[:, :-1].copy(), gradient[:, -1] * plan.bias
+
+
+def loss_total(
+    plan: Plan,
+    weights: Weights,
+    X: Any,
+    y: Any,
+    sample_weight: Any = None,
+    *,
+    threads: int | None = None,
+    averaged: bool = False,
+) -> tuple[float, float]:
+    """(sum of w * loss, sum of w) over all rows; arguments as in `total`.
+
+    >>> from steepest.descent.kernels import start
+    >>> X, y = np.ones((2, 1), np.float32), np.ones(2)
+    >>> loss_total(plan := Plan(), start(plan, 1, 1), X, y)
+    (2.0, 2.0)
+    """
+    X, y, given, (w, b) = _ask(plan, weights, X, y, sample_weight, averaged)
+    numbers, own, run = plan.numbers(), _own(plan), _kernel(dense.losses, plan)
+
+    def stretch(low: int, high: int) -> tuple[float, float]:
+        at, s = slice(low, high), np.zeros((4, len(b)))
+        z = np.empty((high - low, len(b)))
+        _outputs(w, b, _part(X, low, high), z)
+        return run(own, numbers, z, y[at], given[at], s)
+
+    parts = _each(stretch, _cuts(y.size, 1), _threads(threads, X))
+    return sum(value for value, _ in parts), sum(share for _, share in parts)
+
+
+def margins(weights: Weights, X: Any, *, averaged: bool = False) -> Array:
+    """X @ weight.T + bias: (n, k), in float64.
+
+    >>> from steepest.descent.kernels import start
+    >>> margins(start(Plan(), 1, 2), np.ones((3, 2), np.float32)).shape
+    (3, 1)
+    """
+    X = rows_of(X, weights)
+    w, b = coefficients(weights, averaged=averaged)
+    out = np.empty((n_rows(X), len(b)))
+    _outputs(w, b, X, out)
+    return out
+
+
+def _outputs(w: Array, b: Array, X: Any, out: Array) -> None:
+    if isinstance(X, Csr):
+        sparse.outputs(w, b, *X, out)
+    else:
+        dense.outputs(w, b, X, out)
+
+
+def _ask(
+    plan: Plan, weights: Weights, X: Any, y: Any, sample_weight: Any, averaged: bool
+) -> tuple:
+    X = rows_of(X, weights)
+    check_outputs(plan, len(weights.bias))
+    y = targets(y, X, weights)
+    given = shares(sample_weight, y)
+    return X, y, given, coefficients(weights, averaged=averaged)
+
+
+def _cuts(n: int, size: int) -> list[tuple[int, int]]:
+    """Stretches of rows, a function of the shape alone."""
+    most = max(1, min(MOST_CHUNKS, CHUNK_NUMBERS // max(size, 1)))
+    chunks = max(1, min(most, -(-n // CHUNK_ROWS)))
+    edges = [n * i // chunks for i in range(chunks + 1)]
+    return list(itertools.pairwise(edges))
+
+
+def _part(X: Array | Csr, low: int, high: int) -> Any:
+    if not isinstance(X, Csr):
+        return X[low:high]
+    indptr = X.indptr[low : high + 1]
+    at = slice(indptr[0] - X.indptr[0], indptr[-1] - X.indptr[0])
+    return Csr(X.data[at], X.indices[at], indptr)
+
+
+def _threads(asked: int | None, X: Array | Csr) -> int:
+    values = X.data.size if isinstance(X, Csr) else X.size
+    if asked is None:
+        # Linux alone tells how many cores the process may use.
+        allowed = getattr(os, "sched_getaffinity", None)
+        cores = len(allowed(0)) if allowed else os.cpu_count() or 1
+        return cores if values >= WORTH_THREADS else 1
+    if not asked >= 1:
+        raise UsageError(f"threads={asked}: must be >= 1, or None for all cores.")
+    return asked
+
+
+def _each(
+    work: Callable[[int, int], Any], cuts: list[tuple[int, int]], threads: int
+) -> list[Any]:
+    """The work of each stretch, in the order of stretches."""
+    if threads == 1 or len(cuts) == 1:
+        return [work(*cut) for cut in cuts]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda cut: work(*cut), cuts))

@@ -1,0 +1,352 @@
+"""The linear engine: steps of a linear model by kernels that read each row once.
+
+It makes what the jax engine makes, row of the trace by row, where batches differ. A
+full batch goes through the jax engine, see `descent.summed`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from steepest.descent import judging, kernels
+from steepest.descent.jax_engine import CAPACITY, Rows
+from steepest.descent.kernels import Csr, Plan, Weights
+from steepest.descent.rows import EVERY_STEP, Info
+from steepest.descent.sources import START, Epochs, Mark, Stretch
+from steepest.records.state import Cursor, Seen, State
+from steepest.records.stop import Stop
+from steepest.steps.rule import Rule
+
+Array = np.ndarray[Any, Any]
+
+
+class Table(NamedTuple):
+    """Rows as the kernels read them."""
+
+    inputs: Array | Csr
+    """(n, d) C-contiguous, or sparse"""
+    target: Array
+    """(n,)"""
+    weight: Array | None
+    """(n,) weights of the rows; None where all weigh 1"""
+    n_columns: int
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64."""
+        inputs = self.inputs
+        return inputs.data.dtype if isinstance(inputs, Csr) else inputs.dtype
+
+    @property
+    def n_values(self) -> int:
+        """Numbers that a pass reads."""
+        inputs = self.inputs
+        return inputs.data.size if isinstance(inputs, Csr) else inputs.size
+
+
+class Visits(NamedTuple):
+    """What a stretch reads: a table, and the order in which an epoch visits it."""
+
+    table: Table
+    order: Array
+
+
+class RowSource(Epochs):
+    """A table whose rows stay where they are: an epoch is an order of them.
+
+    Args:
+        table: the rows.
+        batch_size: rows a step.
+        order: epoch -> (n,) the order of its visits.
+        since: where it takes over from another source.
+    """
+
+    stochastic = True
+
+    def __init__(
+        self,
+        table: Table,
+        batch_size: int,
+        order: Callable[[int], Array],
+        since: Mark = START,
+    ) -> None:
+        super().__init__(len(table.target), batch_size, since)
+        self.table, self.order = table, order
+        self._held: tuple[int, Array] = (-1, np.zeros(0, np.int64))
+
+    def stretch(self, epoch: int, batch: int, steps: int) -> Stretch:
+        """Steps up to the end of the epoch."""
+        if self._held[0] != epoch:
+            self._held = (epoch, self.order(epoch))
+        visits = Visits(self.table, self._held[1])
+        count = min(steps, self.per_epoch - batch)
+        return Stretch(visits, batch, count, self.per_epoch)
+
+
+class LinearEngine:
+    """Makes stretches of steps of a linear model with compiled kernels.
+
+    Args:
+        objective: tells the sign; its loss is the plan's.
+        plan: the loss, the rule and their numbers, as the kernels read them.
+        rule: gives the learning rate of each step.
+        numbers: the rule's.
+        dtype: of the rows: float32 or float64.
+    """
+
+    def __init__(
+        self,
+        objective: Any,
+        plan: Plan,
+        rule: Rule,
+        numbers: dict[str, Any],
+        *,
+        dtype: Any = np.float32,
+    ) -> None:
+        self.objective, self.plan, self.rule = objective, plan, rule
+        self.numbers, self.dtype = numbers, np.dtype(dtype)
+
+    @contextlib.contextmanager
+    def scope(self) -> Iterator[None]:
+        """The precision of this engine, for this thread and this block only."""
+        with jax.enable_x64(self.dtype == np.float64):
+            yield
+
+    def start(self, params: Any, stats: Any, key: Any) -> State:
+        """The State before the first step, at the params."""
+        weights = at(self.plan, params, self.dtype)
+        zero, none = np.int32(0), np.zeros(0, self.dtype)
+        with self.scope():
+            watch = jax.device_get(judging.first_watch(none, self.dtype))
+        return State(
+            params=params_of(self.plan, weights),
+            opt_state=weights,
+            stats=stats,
+            step=zero,
+            key=key,
+            cursor=Cursor(zero, zero),
+            watch=watch._replace(last=Seen(np.asarray(np.nan, self.dtype), none)),
+        )
+
+    def advance(
+        self, state: State, stretch: Stretch, *, max_steps: int | None = None
+    ) -> tuple[State, Rows, Stop | None]:
+        """Make the steps of a stretch, or as many as stay finite or have room."""
+        del max_steps  # the loop's: the value of a batch proves nothing
+        drive = _Drive(self, state, stretch)
+        stop = drive.run()
+        return drive.state(), drive.rows(), stop
+
+    def rates(self, first: int, count: int, per_epoch: int) -> Array:
+        """(count,) the learning rates of the steps from `first` on."""
+        if self.rule.rate_of is None and self.rule.schedule == CONSTANT:
+            return np.full(count, self.numbers["learning_rate"], float)
+        steps = np.arange(
+            first, first + -(-count // CAPACITY) * CAPACITY, dtype=np.int32
+        )
+        with jax.enable_x64(True):
+            found = _rates(self.rule, self.numbers, steps, per_epoch)
+        return np.array(found[:count], float)
+
+
+CONSTANT = Rule.schedule
+
+
+class _Drive:
+    """One stretch under way: the weights change in place, rows are written down."""
+
+    def __init__(self, engine: LinearEngine, state: State, stretch: Stretch) -> None:
+        self.engine, self.plan, self.before = engine, engine.plan, state
+        self.weights: Weights = copied(state.opt_state)
+        self.begin = self.step = int(state.step)
+        self.first, self.visits = stretch.first, stretch.batches
+        self.end = self.begin + stretch.steps
+        self.rates = engine.rates(self.begin, stretch.steps, stretch.per_epoch)
+        watch = state.watch
+        self.loss, self.seen = float(watch.total), float(watch.values)
+        self.grad, self.grad_step = watch.last.grad, self.begin - 1
+        self.value = float(watch.last.value)
+        self.info: list[tuple[Any, ...]] = []
+
+    def run(self) -> Stop | None:
+        """Row by row to the end of the stretch."""
+        while self.step < self.end and len(self.info) < CAPACITY:
+            row = int(due_row(self.step))
+            # the step before a row is looked at, too: a row compares their gradients
+            until = min(self.end, max(row - 1, self.step))
+            if self.step < until:
+                done = self._train(self.step, until - self.step)
+                self.step += done
+                if self.step < until:
+                    return Stop.NONFINITE
+            elif not self._look(told=self.step == row):
+                return Stop.NONFINITE
+        return None
+
+    def _train(self, step: int, count: int) -> int:
+        """Make steps as long as all stays finite; how many were made."""
+        kept = copied(self.weights)
+        since, batch = step - self.begin, step - self.begin + self.first
+        table, order = self.visits
+        size = self.plan.batch_size
+        tally = kernels.train(
+            self.plan,
+            self.weights,
+            table.inputs,
+            table.target,
+            table.weight,
+            self.rates[since : since + count],
+            order=order[batch * size : (batch + count) * size],
+        )
+        if tally.finite:
+            self.loss += tally.loss_sum
+            self.seen += tally.weight_sum
+            return count
+        self.weights = kept
+        half = count // 2
+        if not half:
+            return 0
+        done = self._train(step, half)  # by halves to the step that lost it
+        return done if done < half else half + self._train(step + half, count - half)
+
+    def _look(self, *, told: bool) -> bool:
+        """One step with its gradient, and a row where one is due."""
+        since, batch = self.step - self.begin, self.step - self.begin + self.first
+        size = self.plan.batch_size
+        rows = self.visits.order[batch * size : (batch + 1) * size]
+        here = np.concatenate([part.ravel() for part in self._true()])
+        value, grad = self._slope(rows)
+        made = self._train(self.step, 1)
+        there = np.concatenate([part.ravel() for part in self._true()])
+        if told or not made:
+            known = self.grad_step == self.step - 1 and self.grad.size
+            lengths = np.linalg.norm(self.grad) * np.linalg.norm(grad) if known else 0.0
+            mean = self.loss / self.seen if made and self.seen else value
+            self.info.append(
+                (
+                    self.step,
+                    mean + self._penalty(here) if made else value,
+                    np.linalg.norm(grad),
+                    np.linalg.norm(there - here) if made else np.nan,
+                    np.linalg.norm(here),
+                    self.rates[since] if made else np.nan,
+                    np.nan,
+                    self.grad @ grad / lengths if known and lengths > 0 else np.nan,
+                    bool(made),
+                )
+            )
+            self.loss = self.seen = 0.0
+        self.value, self.grad, self.grad_step = value, grad, self.step
+        self.step += made
+        return bool(made)
+
+    def _true(self) -> tuple[Array, Array]:
+        return kernels.coefficients(self.weights)
+
+    def _slope(self, rows: Array) -> tuple[float, Array]:
+        """(objective, its gradient as one vector) of a batch at the point."""
+        part = taken(self.visits.table, rows)
+        loss, weight, slope, bias = kernels.total(
+            self.plan, self.weights, part.inputs, part.target, part.weight
+        )
+        weight = weight or 1.0
+        true = self._true()[0]
+        slope = slope / weight + self.plan.l2 * true + self.plan.l1 * np.sign(true)
+        grad = np.concatenate([slope.ravel(), bias / weight])
+        at = np.concatenate([true.ravel(), np.zeros(len(bias))])
+        return loss / weight + self._penalty(at), grad
+
+    def _penalty(self, point: Array) -> float:
+        plan = self.plan
+        if not (plan.l1 or plan.l2):
+            return 0.0
+        coefficients = point[: self.weights.weight.size].astype(float)
+        square = coefficients @ coefficients
+        return float(plan.l1 * np.abs(coefficients).sum() + plan.l2 / 2 * square)
+
+    def state(self) -> State:
+        """The State after the last step."""
+        watch = self.before.watch._replace(
+            last=Seen(np.float64(self.value), self.grad),
+            total=np.float64(self.loss),
+            values=np.float64(self.seen),
+        )
+        return self.before._replace(
+            params=params_of(self.plan, self.weights),
+            opt_state=self.weights,
+            step=np.int32(self.step),
+            watch=watch,
+        )
+
+    def rows(self) -> Rows:
+        """The rows that fell due."""
+        columns = [np.array(column) for column in zip(*self.info, strict=True)]
+        if not columns:
+            columns = [np.zeros(0) for _ in Info._fields]
+        made = self.step - self.begin
+        return Rows(dict(zip(Info._fields, columns, strict=True)), (), made)
+
+
+def due_row(step: int) -> int:
+    """`due_from` for a plain number."""
+    stride = 1 if step < EVERY_STEP else 1 << ((step >> 7).bit_length() - 1)
+    return (step + stride - 1) // stride * stride
+
+
+def at(plan: Plan, params: Any, dtype: Any) -> Weights:
+    """Weights at params, with nothing remembered.
+
+    Args:
+        plan: what will be done with them.
+        params: {"weight": (d, k)}, and "bias" (k,) where there is one.
+        dtype: float32 or float64.
+    """
+    given = np.asarray(params["weight"])
+    weights = kernels.start(plan, *given.shape[::-1], dtype)
+    weights.weight[...] = given.T
+    if "bias" in params:
+        weights.bias[...] = np.asarray(params["bias"])
+    return weights
+
+
+def params_of(plan: Plan, weights: Weights) -> dict[str, Array]:
+    """The params that weights stand for, in the shape of the linear model's."""
+    weight, bias = kernels.coefficients(weights, averaged=True)
+    params = {"weight": np.ascontiguousarray(weight.T)}
+    return {"bias": bias, **params} if plan.bias else params
+
+
+def taken(table: Table, rows: Array) -> Table:
+    """Some rows of a table, in a given order."""
+    inputs, weight = table.inputs, table.weight
+    sparse = isinstance(inputs, Csr)
+    return table._replace(
+        inputs=rows_of_csr(inputs, rows) if sparse else inputs[rows],
+        target=table.target[rows],
+        weight=None if weight is None else weight[rows],
+    )
+
+
+def rows_of_csr(csr: Csr, rows: Array) -> Csr:
+    """Some rows of sparse ones."""
+    starts, ends = csr.indptr[rows], csr.indptr[rows + 1]
+    indptr = np.concatenate([[0], np.cumsum(ends - starts)])
+    offsets = np.repeat(starts - indptr[:-1], ends - starts)
+    entries = np.arange(indptr[-1]) + offsets - csr.indptr[0]
+    return Csr(csr.data[entries], csr.indices[entries], indptr)
+
+
+def copied(weights: Weights) -> Weights:
+    """Weights of their own: kernels change theirs in place."""
+    return jax.tree.map(np.copy, weights)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _rates(rule: Rule, numbers: dict[str, Any], steps: Any, per_epoch: Any) -> Any:
+    return jax.vmap(lambda step: rule.rate(numbers, step, step // per_epoch))(steps)

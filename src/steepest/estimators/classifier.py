@@ -1,0 +1,312 @@
+"""DescentClassifier: a linear model of classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils import compute_class_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.validation import check_is_fitted
+
+from steepest.core.errors import DataError, UsageError
+from steepest.estimators.descent import Array, Descent, Rows, loss_of
+from steepest.estimators.streaming import Stream
+from steepest.problems.losses import Loss
+
+
+def _has_probabilities(estimator: Any) -> bool:
+    """Whether the loss is one whose outputs are log odds."""
+    return str(estimator.loss).partition(":")[0] in PROBABLE
+
+
+PROBABLE = ("auto", "log", "cross_entropy", "focal")
+
+
+class DescentClassifier(ClassifierMixin, Descent):
+    """A linear model of classes, fitted by gradient descent that needs no rate.
+
+    With two classes the margin is X @ coef_.T + intercept_; with more, one output a
+    class, and the largest wins. What is least is
+
+    sum(w * loss) / sum(w) + l1 |coef|_1 + l2 / 2 |coef|^2
+
+    with columns brought to mean 0 and deviation 1 for the descent, and coefficients
+    back to the units of the columns after it.
+
+    Args:
+        loss: "auto" (log loss; cross entropy from three classes on), "hinge",
+            "squared_hinge", "focal:2". Losses of two classes make one model a class
+            where there are more.
+        optimizer: "auto" goes to the optimum: L-BFGS on the gradient over all rows,
+            after a pass of normalized steps, row by row, where rows are many. Or a
+            name of steepest.OPTIMIZERS.
+        learning_rate: of a named optimizer; None for its usual one.
+        schedule: how the rate changes, such as "inverse_time:decay=0.01".
+        batch_size: rows a step; "full", or "auto".
+        epochs: passes over the rows at most.
+        l1: >= 0; coefficients of no use become 0.
+        l2: >= 0; "auto" is one part in the sum of weights of the rows: what a single
+            row counts for.
+        tol: gradient norm at which a descent on all rows ends.
+        class_weight: "balanced", or a dict of label to weight.
+        fit_intercept: whether there is an intercept.
+        standardize: whether columns are brought to one size.
+        validation: share of rows to hold out, or (X, y): the best coefficients on them
+            are kept.
+        patience: passes without a better validation loss before stopping.
+        warm_start: begin at the coefficients of the last fit.
+        max_seconds: wall-clock seconds at most.
+        random_state: seed of orders and splits.
+
+    Attributes:
+        classes_: (k,) labels.
+        coef_: (1, d) for two classes, else (k, d), in the units of the columns.
+        intercept_: (1,) or (k,).
+        runs_: the descents, one, or one a class; run_ is the first.
+        n_iter_: passes over the rows.
+
+    >>> X = np.array([[0.0], [1.0], [2.0], [3.0]])
+    >>> fitted = DescentClassifier().fit(X, ["a", "a", "b", "b"])
+    >>> fitted.predict([[0.5], [2.5]]).tolist()
+    ['a', 'b']
+    """
+
+    def __init__(
+        self,
+        loss: str = "auto",
+        *,
+        optimizer: Any = "auto",
+        learning_rate: float | None = None,
+        schedule: Any = None,
+        batch_size: int | str = "auto",
+        epochs: int | None = None,
+        l1: float = 0.0,
+        l2: float | str = "auto",
+        tol: float = 1e-8,
+        class_weight: Any = None,
+        fit_intercept: bool = True,
+        standardize: bool = True,
+        validation: Any = None,
+        patience: int | None = None,
+        warm_start: bool = False,
+        max_seconds: float | None = None,
+        random_state: Any = 0,
+    ) -> None:
+        self.loss = loss
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.l1 = l1
+        self.l2 = l2
+        self.tol = tol
+        self.class_weight = class_weight
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+        self.validation = validation
+        self.patience = patience
+        self.warm_start = warm_start
+        self.max_seconds = max_seconds
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> DescentClassifier:
+        """Fit the coefficients.
+
+        Args:
+            X: (n, d) rows, dense or CSR.
+            y: (n,) labels.
+            sample_weight: (n,) >= 0.
+
+        Raises:
+            ValueError: data or options that cannot be used.
+        """
+        X, y = self._checked(X, y, reset=True)
+        check_classification_targets(y)
+        old = getattr(self, "classes_", None)
+        self.classes_, places = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise DataError(
+                f"y holds one class only ({self.classes_[0]!r}): a classifier needs "
+                "samples of at least 2 classes."
+            )
+        weight = self._weights(sample_weight, X) * self._balance(y)
+        again = self.warm_start and old is not None and hasattr(self, "coef_")
+        known = None
+        if again and np.array_equal(np.asarray(old), self.classes_):
+            known = self.coef_, self.intercept_
+        loss = self._loss()
+        parts = [places]
+        if "multiclass" not in loss.tasks and len(self.classes_) > 2:
+            parts = [(places == c).astype(int) for c in range(len(self.classes_))]
+        k = len(self.classes_) if self._by_class(loss) else 1
+        found = []
+        for c, part in enumerate(parts):
+            start = known
+            if known is not None and len(parts) > 1:
+                start = known[0][c : c + 1], known[1][c : c + 1]
+            found.append(
+                self._descend(loss, Rows(X, part.astype(float), weight), k, start)
+            )
+        self.coef_ = np.concatenate([coef for coef, _, _ in found])
+        self.intercept_ = np.concatenate([bias for _, bias, _ in found])
+        self.runs_ = [run for _, _, run in found]
+        self.n_iter_ = max(max(1, int(run.trace.epoch[-1])) for run in self.runs_)
+        self._stream = None
+        return self
+
+    @property
+    def run_(self) -> Any:
+        """The descent, or the first of them."""
+        check_is_fitted(self)
+        return self.runs_[0]
+
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> DescentClassifier:
+        """One more pass of normalized steps over new rows, in the order they come.
+
+        Labels need not be known before: a new one gets an output when it comes.
+
+        Args:
+            X: (n, d) rows in their own units.
+            y: (n,) labels.
+            classes: labels that will come; may be left out.
+            sample_weight: (n,) >= 0.
+        """
+        if self.class_weight == "balanced":
+            raise UsageError(
+                "class_weight='balanced': partial_fit does not know all rows; give a "
+                "dict of label to weight."
+            )
+        if loss_of(self.loss, "binary").name not in ("log", "cross_entropy"):
+            raise UsageError(f"loss={self.loss!r}: partial_fit learns by the log loss.")
+        first = not hasattr(self, "classes_")
+        X, y = self._checked(X, y, reset=first)
+        check_classification_targets(y)
+        weight = self._weights(sample_weight, X) * self._balance(y)
+        stream = getattr(self, "_stream", None)
+        if stream is None:
+            stream = self._open_stream(X, first)
+        self._meet(stream, y if classes is None else [*np.ravel(classes), *y])
+        places = np.searchsorted(self._met, y, sorter=np.argsort(self._met))
+        places = np.argsort(self._met)[places]
+        stream.learn(X, places.astype(float), weight)
+        self._stream = stream
+        self._read(stream)
+        self.n_iter_ = getattr(self, "n_iter_", 0) + 1
+        return self
+
+    def _open_stream(self, X: Any, first: bool) -> Stream:
+        """A Stream of one output a class, in the order that they are met."""
+        loss = loss_of("cross_entropy", "multiclass")
+        self._met = np.zeros(0) if first else self.classes_
+        if first:
+            return Stream.begin(self, loss, X, 2, None)
+        coef, intercept = self.coef_, self.intercept_
+        if len(coef) == 1:
+            coef, intercept = (
+                np.r_[-coef / 2, coef / 2],
+                np.r_[-intercept, intercept] / 2,
+            )
+        return Stream.begin(self, loss, X, len(coef), (coef, intercept))
+
+    def _meet(self, stream: Stream, labels: Any) -> None:
+        """Outputs for the labels that are new."""
+        labels = unique_labels(np.asarray(labels))
+        new = labels if not len(self._met) else np.setdiff1d(labels, self._met)
+        self._met = new if not len(self._met) else np.concatenate([self._met, new])
+        if len(self._met) > len(stream.weights.bias):
+            stream.widen(len(self._met))
+
+    def _read(self, stream: Stream) -> None:
+        """Coefficients in the order of the labels."""
+        order = np.argsort(self._met)
+        self.classes_ = self._met[order]
+        coef, intercept = stream.coefficients()
+        if len(order) < 3:
+            low, high = (*order, 1) if len(order) == 1 else order
+            coef = (coef[high] - coef[low])[None]
+            intercept = (intercept[high] - intercept[low])[None]
+        else:
+            coef, intercept = coef[order], intercept[order]
+        self.coef_, self.intercept_, self.runs_ = coef, intercept, []
+
+    def decision_function(self, X: Any) -> Array:
+        """Margins: (n,) for two classes, else (n, k).
+
+        Args:
+            X: (n, d) rows.
+        """
+        check_is_fitted(self)
+        X = self._checked(X, "no_validation", reset=False)
+        margin = X @ self.coef_.T + self.intercept_
+        return margin.ravel() if margin.shape[1] == 1 else margin
+
+    def predict(self, X: Any) -> Array:
+        """(n,) labels.
+
+        Args:
+            X: (n, d) rows.
+        """
+        margin = self.decision_function(X)
+        if margin.ndim > 1:
+            return self.classes_[margin.argmax(axis=1)]
+        if len(self.classes_) == 1:
+            return np.repeat(self.classes_, len(margin))
+        return self.classes_[(margin > 0).astype(int)]
+
+    @available_if(_has_probabilities)
+    def predict_proba(self, X: Any) -> Array:
+        """(n, k) probabilities of the classes, in the order of classes_.
+
+        Args:
+            X: (n, d) rows.
+        """
+        margin = self.decision_function(X)
+        if margin.ndim == 1:
+            chance = 0.5 * (1 + np.tanh(margin / 2))
+            return np.stack([1 - chance, chance], axis=1)[:, : len(self.classes_)]
+        shifted = np.exp(margin - margin.max(axis=1, keepdims=True))
+        return shifted / shifted.sum(axis=1, keepdims=True)
+
+    @available_if(_has_probabilities)
+    def predict_log_proba(self, X: Any) -> Array:
+        """(n, k) logarithms of the probabilities.
+
+        Args:
+            X: (n, d) rows.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def _loss(self) -> Loss:
+        many = len(self.classes_) > 2
+        if not many:
+            return loss_of(self.loss, "binary")
+        name = str(self.loss).partition(":")[0]
+        two = name in ("hinge", "squared_hinge", "log")
+        return loss_of(self.loss, "binary" if two else "multiclass")
+
+    def _by_class(self, loss: Loss) -> bool:
+        """Whether there is one output a class."""
+        only = loss.tasks == ("multiclass",)
+        return only or ("multiclass" in loss.tasks and len(self.classes_) > 2)
+
+    def _encoded(self, y: Array) -> Array:
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise DataError(
+                f"validation: label {unknown[0]!r} is not in the training y."
+            )
+        return np.searchsorted(self.classes_, y).astype(float)
+
+    def _balance(self, y: Array) -> Array:
+        """(n,) weight of each row by its class."""
+        if self.class_weight is None:
+            return np.ones(len(y))
+        labels, places = np.unique(y, return_inverse=True)
+        return compute_class_weight(self.class_weight, classes=labels, y=y)[places]

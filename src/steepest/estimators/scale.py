@@ -1,0 +1,96 @@
+"""Scale: columns brought to one size before a descent, and back after it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse
+
+Array = np.ndarray[Any, Any]
+FLAT = 1e-12
+"""A deviation below this share of the column's size is rounding: it does not vary."""
+
+
+class Scale(NamedTuple):
+    """Means and deviations of columns, and of the target.
+
+    >>> scale = Scale(np.array([1.0]), np.array([2.0]), 5.0, 10.0)
+    >>> coef, intercept = scale.to_user(np.array([[1.0]]), np.zeros(1))
+    >>> coef.tolist(), intercept.tolist()
+    ([[5.0]], [0.0])
+    """
+
+    mean: Array
+    """(d,) 0 for sparse rows, which stay sparse"""
+    size: Array
+    """(d,) standard deviations; 1 for columns that do not vary"""
+    centre: float = 0.0
+    """of the target"""
+    spread: float = 1.0
+    """of the target"""
+
+    def rows(self, X: Any) -> Any:
+        """Rows as the descent sees them."""
+        if scipy.sparse.issparse(X):
+            scaled = X.copy()
+            scaled.data /= self.size[X.indices].astype(X.dtype)
+            return scaled
+        return np.ascontiguousarray((X - self.mean) / self.size, X.dtype)
+
+    def target(self, y: Array) -> Array:
+        """The target as the descent sees it."""
+        return (y - self.centre) / self.spread
+
+    def to_user(self, weight: Array, bias: Array) -> tuple[Array, Array]:
+        """(coef (k, d), intercept (k,)) for columns as they came, from (d, k), (k,)."""
+        coef = self.spread * weight.T / self.size
+        return coef, self.centre + self.spread * bias - coef @ self.mean
+
+    def from_user(self, coef: Array, intercept: Array) -> tuple[Array, Array]:
+        """(weight (d, k), bias (k,)) for the columns of the descent."""
+        weight = (coef * self.size).T / self.spread
+        bias = (intercept + coef @ self.mean - self.centre) / self.spread
+        return weight, bias
+
+
+def scale_of(X: Any, weight: Array, *, centre: bool) -> Scale:
+    """The Scale of rows, each counted by its weight.
+
+    Args:
+        X: (n, d) rows, dense or CSR.
+        weight: (n,) >= 0, some above 0.
+        centre: whether means are taken out of dense columns.
+
+    >>> scale_of(np.array([[1.0], [3.0]]), np.ones(2), centre=True)[:2]
+    (array([2.]), array([1.]))
+    """
+    share = weight / weight.sum()
+    zeros, ones = np.zeros(X.shape[1]), np.ones(X.shape[1])
+    if scipy.sparse.issparse(X):
+        mean = np.asarray(X.T @ share, float)
+        square = np.asarray(X.multiply(X).T @ share, float)
+        size, centre = np.sqrt(np.maximum(square - mean**2, 0)), False
+    else:
+        mean = share @ X.astype(float)
+        size = np.sqrt(share @ (X - mean) ** 2)
+    flat = size <= FLAT * (np.abs(mean) + size)
+    return Scale(mean if centre else zeros, np.where(flat, ones, size))
+
+
+def target_scale(y: Array, weight: Array, *, centre: bool) -> tuple[float, float]:
+    """(mean, deviation) of a target; the deviation 1 where it does not vary.
+
+    Args:
+        y: (n,) numbers.
+        weight: (n,) >= 0, some above 0.
+        centre: whether the mean is taken out; else it is 0.
+
+    >>> target_scale(np.array([1.0, 3.0]), np.ones(2), centre=True)
+    (2.0, 1.0)
+    """
+    share = weight / weight.sum()
+    mean = float(share @ y)
+    size = float(np.sqrt(share @ (y - mean) ** 2))
+    varies = size > FLAT * (abs(mean) + size)
+    return mean if centre else 0.0, size if varies else 1.0
