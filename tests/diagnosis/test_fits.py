@@ -19,7 +19,8 @@ def fit(stop, losses=(), *, grads=(10.0, 1.0), score="", metric=None, **settings
 def test_every_stop_of_a_fit(stop):
     verdict = fit(stop, score="R2 0.9 on validation rows.")
     check(verdict)
-    successes = (Stop.GRADIENT_SMALL, Stop.PATIENCE, Stop.TARGET)
+    flat = Stop.VALUE_FLAT
+    successes = (Stop.GRADIENT_SMALL, flat, Stop.PATIENCE, Stop.TARGET)
     assert verdict.converged == (stop in successes)
     if not stop.failed:
         assert verdict.headline.endswith(". R2 0.9 on validation rows.")

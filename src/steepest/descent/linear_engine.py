@@ -16,7 +16,7 @@ import numpy as np
 
 from steepest.descent import judging, kernels
 from steepest.descent.jax_engine import CAPACITY, Rows
-from steepest.descent.kernels import Csr, Plan, Weights
+from steepest.descent.kernels import Csr, Memory, Plan, Weights
 from steepest.descent.rows import EVERY_STEP, Info
 from steepest.descent.sources import START, Epochs, Mark, Stretch
 from steepest.records.state import Cursor, Seen, State
@@ -111,6 +111,7 @@ class LinearEngine:
     ) -> None:
         self.objective, self.plan, self.rule = objective, plan, rule
         self.numbers, self.dtype = numbers, np.dtype(dtype)
+        self._rows: tuple[Table, kernels.Prepared] | None = None
 
     @contextlib.contextmanager
     def scope(self) -> Iterator[None]:
@@ -143,6 +144,15 @@ class LinearEngine:
         stop = drive.run()
         return drive.state(), drive.rows(), stop
 
+    def prepared(self, table: Table, weights: Weights) -> kernels.Prepared:
+        """The rows of a table, checked once."""
+        if self._rows is None or self._rows[0] is not table:
+            rows = kernels.Prepared(
+                self.plan, weights, table.inputs, table.target, table.weight
+            )
+            self._rows = table, rows
+        return self._rows[1]
+
     def rates(self, first: int, count: int, per_epoch: int) -> Array:
         """(count,) the learning rates of the steps from `first` on."""
         if self.rule.rate_of is None and self.rule.schedule == CONSTANT:
@@ -165,7 +175,8 @@ class _Drive:
         self.engine, self.plan, self.before = engine, engine.plan, state
         self.weights: Weights = copied(state.opt_state)
         self.begin = self.step = int(state.step)
-        self.first, self.visits = stretch.first, stretch.batches
+        self.first, self.order = stretch.first, stretch.batches.order
+        self.rows_in = engine.prepared(stretch.batches.table, self.weights)
         self.end = self.begin + stretch.steps
         self.rates = engine.rates(self.begin, stretch.steps, stretch.per_epoch)
         watch = state.watch
@@ -192,21 +203,14 @@ class _Drive:
     def _train(self, step: int, count: int) -> int:
         """Make steps as long as all stays finite; how many were made."""
         kept = copied(self.weights)
-        since, batch = step - self.begin, step - self.begin + self.first
-        table, order = self.visits
-        size = self.plan.batch_size
-        tally = kernels.train(
-            self.plan,
-            self.weights,
-            table.inputs,
-            table.target,
-            table.weight,
-            self.rates[since : since + count],
-            order=order[batch * size : (batch + count) * size],
-        )
-        if tally.finite:
-            self.loss += tally.loss_sum
-            self.seen += tally.weight_sum
+        since, size = step - self.begin, self.plan.batch_size
+        first = (since + self.first) * size
+        order = self.order[first : first + count * size]
+        rates = self.rates[since : since + count]
+        loss, weight, finite = self.rows_in.train(self.weights, order, rates)
+        if finite:
+            self.loss += loss
+            self.seen += weight
             return count
         self.weights = kept
         half = count // 2
@@ -217,14 +221,16 @@ class _Drive:
 
     def _look(self, *, told: bool) -> bool:
         """One step with its gradient, and a row where one is due."""
-        since, batch = self.step - self.begin, self.step - self.begin + self.first
-        size = self.plan.batch_size
-        rows = self.visits.order[batch * size : (batch + 1) * size]
-        here = np.concatenate([part.ravel() for part in self._true()])
-        value, grad = self._slope(rows)
+        since, size = self.step - self.begin, self.plan.batch_size
+        first = (since + self.first) * size
+        rows = self.order[first : first + size]
+        weight, bias = kernels.coefficients(self.weights)
+        here = np.concatenate([weight.ravel(), bias])
+        value, grad = self._slope(rows, weight, bias)
         made = self._train(self.step, 1)
-        there = np.concatenate([part.ravel() for part in self._true()])
         if told or not made:
+            moved = kernels.coefficients(self.weights)
+            there = np.concatenate([moved[0].ravel(), moved[1]])
             known = self.grad_step == self.step - 1 and self.grad.size
             lengths = np.linalg.norm(self.grad) * np.linalg.norm(grad) if known else 0.0
             mean = self.loss / self.seen if made and self.seen else value
@@ -246,21 +252,16 @@ class _Drive:
         self.step += made
         return bool(made)
 
-    def _true(self) -> tuple[Array, Array]:
-        return kernels.coefficients(self.weights)
-
-    def _slope(self, rows: Array) -> tuple[float, Array]:
+    def _slope(self, rows: Array, true: Array, bias: Array) -> tuple[float, Array]:
         """(objective, its gradient as one vector) of a batch at the point."""
-        part = taken(self.visits.table, rows)
-        loss, weight, slope, bias = kernels.total(
-            self.plan, self.weights, part.inputs, part.target, part.weight
-        )
+        here = self.weights._replace(weight=true, bias=bias)
+        loss, weight, slope = self.rows_in.slope(here, rows)
         weight = weight or 1.0
-        true = self._true()[0]
-        slope = slope / weight + self.plan.l2 * true + self.plan.l1 * np.sign(true)
-        grad = np.concatenate([slope.ravel(), bias / weight])
-        at = np.concatenate([true.ravel(), np.zeros(len(bias))])
-        return loss / weight + self._penalty(at), grad
+        slope, by_bias = slope[:, :-1] / weight, slope[:, -1] / weight
+        if self.plan.l1 or self.plan.l2:
+            slope = slope + self.plan.l2 * true + self.plan.l1 * np.sign(true)
+        grad = np.concatenate([slope.ravel(), by_bias])
+        return loss / weight + self._penalty(true.ravel()), grad
 
     def _penalty(self, point: Array) -> float:
         plan = self.plan
@@ -308,7 +309,7 @@ def at(plan: Plan, params: Any, dtype: Any) -> Weights:
         dtype: float32 or float64.
     """
     given = np.asarray(params["weight"])
-    weights = kernels.start(plan, *given.shape[::-1], dtype)
+    weights = kernels.start(plan, given.shape[1], given.shape[0], dtype)
     weights.weight[...] = given.T
     if "bias" in params:
         weights.bias[...] = np.asarray(params["bias"])
@@ -322,29 +323,11 @@ def params_of(plan: Plan, weights: Weights) -> dict[str, Array]:
     return {"bias": bias, **params} if plan.bias else params
 
 
-def taken(table: Table, rows: Array) -> Table:
-    """Some rows of a table, in a given order."""
-    inputs, weight = table.inputs, table.weight
-    sparse = isinstance(inputs, Csr)
-    return table._replace(
-        inputs=rows_of_csr(inputs, rows) if sparse else inputs[rows],
-        target=table.target[rows],
-        weight=None if weight is None else weight[rows],
-    )
-
-
-def rows_of_csr(csr: Csr, rows: Array) -> Csr:
-    """Some rows of sparse ones."""
-    starts, ends = csr.indptr[rows], csr.indptr[rows + 1]
-    indptr = np.concatenate([[0], np.cumsum(ends - starts)])
-    offsets = np.repeat(starts - indptr[:-1], ends - starts)
-    entries = np.arange(indptr[-1]) + offsets - csr.indptr[0]
-    return Csr(csr.data[entries], csr.indices[entries], indptr)
-
-
 def copied(weights: Weights) -> Weights:
     """Weights of their own: kernels change theirs in place."""
-    return jax.tree.map(np.copy, weights)
+    weight, bias, memory = weights
+    own = Memory(*(part.copy() for part in memory))
+    return Weights(weight.copy(), bias.copy(), own)
 
 
 @functools.partial(jax.jit, static_argnums=0)

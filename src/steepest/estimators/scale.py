@@ -12,6 +12,10 @@ FLAT = 1e-12
 """A deviation below this share of the column's size is rounding: it does not vary."""
 
 
+CHUNK = 1 << 16
+"""Values in a stretch of rows."""
+
+
 class Scale(NamedTuple):
     """Means and deviations of columns, and of the target.
 
@@ -36,7 +40,12 @@ class Scale(NamedTuple):
             scaled = X.copy()
             scaled.data /= self.size[X.indices].astype(X.dtype)
             return scaled
-        return np.ascontiguousarray((X - self.mean) / self.size, X.dtype)
+        mean, inverse = self.mean.astype(X.dtype), (1 / self.size).astype(X.dtype)
+        scaled = np.empty(X.shape, X.dtype)
+        for part in chunks(len(X), X.shape[1]):  # what is read stays in the cache
+            np.subtract(X[part], mean, out=scaled[part])
+            scaled[part] *= inverse
+        return scaled
 
     def target(self, y: Array) -> Array:
         """The target as the descent sees it."""
@@ -72,10 +81,29 @@ def scale_of(X: Any, weight: Array, *, centre: bool) -> Scale:
         square = np.asarray(X.multiply(X).T @ share, float)
         size, centre = np.sqrt(np.maximum(square - mean**2, 0)), False
     else:
-        mean = share @ X.astype(float)
-        size = np.sqrt(share @ (X - mean) ** 2)
+        mean, size = _moments(X, share)
     flat = size <= FLAT * (np.abs(mean) + size)
     return Scale(mean if centre else zeros, np.where(flat, ones, size))
+
+
+def _moments(X: Array, share: Array) -> tuple[Array, Array]:
+    """Means and deviations of dense columns, in their precision, summed in float64."""
+    parts = chunks(len(X), X.shape[1])
+    shares = share.astype(X.dtype)
+    mean = sum(np.asarray(shares[p] @ X[p], float) for p in parts)
+    near = np.asarray(mean).astype(X.dtype)
+    square = sum(np.asarray(shares[p] @ np.square(X[p] - near), float) for p in parts)
+    return np.asarray(mean), np.sqrt(np.asarray(square))
+
+
+def chunks(n: int, d: int) -> list[slice]:
+    """Stretches of rows that fit in a cache.
+
+    >>> chunks(3, 1)
+    [slice(0, 3, None)]
+    """
+    size = max(1, CHUNK // max(d, 1))
+    return [slice(at, min(at + size, n)) for at in range(0, n, size)]
 
 
 def target_scale(y: Array, weight: Array, *, centre: bool) -> tuple[float, float]:

@@ -89,47 +89,50 @@ def train(
             f"rates has shape {rates.shape}: {n_visits} rows make "
             f"{-(-n_visits // plan.batch_size)} batches of {plan.batch_size}."
         )
-    steps = _train_sparse if isinstance(X, Csr) else _train_dense
+    steps = steps_sparse if isinstance(X, Csr) else steps_dense
     if RULES[plan.rule] == NORMALIZED:
-        steps = _train_normalized
+        steps = steps_normalized
     told = steps(plan, weights, X, (y, shares(sample_weight, y), order, rates))
     return Tally(*told, finite=_finite(told[0], weights))
 
 
-def _train_dense(plan: Plan, weights: Weights, X: Any, rest: Any) -> tuple:
+def steps_dense(plan: Plan, weights: Weights, X: Any, rest: Any) -> tuple:
+    """Steps on dense rows: (sum of w * loss, sum of w)."""
     w, b, memory = weights
     fold(weights)
     numbers = plan.numbers()
     if _simple(plan, w):
-        run = _kernel(dense.rows, plan)
-        return run(_own(plan), numbers, w, b, X, *rest)
-    run = _kernel(dense.batches, plan)
+        run = kernel_of(dense.rows, plan)
+        return run(own_of(plan), numbers, w, b, X, *rest)
+    run = kernel_of(dense.batches, plan)
     kept = memory.first, memory.second, memory.penalty, memory.total
-    room = _room(w)
-    return run(_own(plan), numbers, memory.numbers, w, b, *kept, *room, X, *rest)
+    room = room_for(w)
+    return run(own_of(plan), numbers, memory.numbers, w, b, *kept, *room, X, *rest)
 
 
-def _train_sparse(plan: Plan, weights: Weights, X: Any, rest: Any) -> tuple:
+def steps_sparse(plan: Plan, weights: Weights, X: Any, rest: Any) -> tuple:
+    """Steps on sparse rows: (sum of w * loss, sum of w)."""
     w, b, memory = weights
     numbers = plan.numbers()
     if _simple(plan, w):
-        run = _kernel(sparse.rows, plan)
-        return run(_own(plan), numbers, memory.numbers, w, b, memory.total, *X, *rest)
-    run = _kernel(sparse.batches, plan)
+        run = kernel_of(sparse.rows, plan)
+        return run(own_of(plan), numbers, memory.numbers, w, b, memory.total, *X, *rest)
+    run = kernel_of(sparse.batches, plan)
     kept = memory.first, memory.second, memory.penalty, memory.total
-    room = _room(w)
-    return run(_own(plan), numbers, memory.numbers, w, b, *kept, *room, *X, *rest)
+    room = room_for(w)
+    return run(own_of(plan), numbers, memory.numbers, w, b, *kept, *room, *X, *rest)
 
 
-def _train_normalized(plan: Plan, weights: Weights, X: Any, rest: Any) -> tuple:
+def steps_normalized(plan: Plan, weights: Weights, X: Any, rest: Any) -> tuple:
+    """Normalized steps: (sum of w * loss, sum of w)."""
     w, b, memory = weights
     if not isinstance(X, Csr):
         X = Csr(X.reshape(-1), np.zeros(0, np.int32), np.zeros(0, np.int64))
-    run = _kernel(normalized.rows, plan)
+    run = kernel_of(normalized.rows, plan)
     kept = memory.first, memory.largest, memory.total
-    room = _room(w)[1:]
+    room = room_for(w)[1:]
     return run(
-        _own(plan), plan.numbers(), memory.numbers, w, b, *kept, *room, *X, *rest
+        own_of(plan), plan.numbers(), memory.numbers, w, b, *kept, *room, *X, *rest
     )
 
 
@@ -139,17 +142,19 @@ def _simple(plan: Plan, w: Array) -> bool:
     return plain and plan.batch_size == 1 and len(w) == 1
 
 
-def _room(w: Array) -> tuple[Array, Array, Array]:
+def room_for(w: Array) -> tuple[Array, Array, Array]:
     """Space that kernels work in: gradient, outputs and slopes of four rows."""
     k, d = w.shape
     return np.zeros((k, d + 1), w.dtype), np.zeros((4, k)), np.zeros((4, k))
 
 
-def _own(plan: Plan) -> Any:
+def own_of(plan: Plan) -> Any:
+    """The user's loss as kernels take it, None for a built-in one."""
     return plan.loss.compiled if plan.own else None
 
 
-def _kernel(entry: Any, plan: Plan) -> Any:
+def kernel_of(entry: Any, plan: Plan) -> Any:
+    """The kernel that serves a plan: one of its own for a loss of the user's."""
     return _without_cache(entry) if plan.own else entry
 
 
@@ -215,17 +220,17 @@ def total(
     """
     X, y, given, (w, b) = _ask(plan, weights, X, y, sample_weight, averaged)
     cuts = _cuts(y.size, w.size)
-    numbers, own = plan.numbers(), _own(plan)
+    numbers, own = plan.numbers(), own_of(plan)
 
     def stretch(low: int, high: int) -> tuple[float, float, Array]:
-        g, z, s = _room(w)
+        g, z, s = room_for(w)
         part, at = _part(X, low, high), slice(low, high)
         if isinstance(part, Csr):
-            run = _kernel(sparse.gradient, plan)
+            run = kernel_of(sparse.gradient, plan)
             beside = (own, numbers, np.ones(2))
             told = run(*beside, w, b, g, z, s, *part, y[at], given[at])
         else:
-            run = _kernel(dense.gradient, plan)
+            run = kernel_of(dense.gradient, plan)
             none = np.zeros(0, np.int64)
             told = run(own, numbers, w, b, g, z, s, part, y[at], given[at], none)
         return *told, g
@@ -257,7 +262,7 @@ def loss_total(
     (2.0, 2.0)
     """
     X, y, given, (w, b) = _ask(plan, weights, X, y, sample_weight, averaged)
-    numbers, own, run = plan.numbers(), _own(plan), _kernel(dense.losses, plan)
+    numbers, own, run = plan.numbers(), own_of(plan), kernel_of(dense.losses, plan)
 
     def stretch(low: int, high: int) -> tuple[float, float]:
         at, s = slice(low, high), np.zeros((4, len(b)))

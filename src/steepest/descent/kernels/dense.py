@@ -185,6 +185,15 @@ def gradient(
 
 
 @kernel
+def picked(
+    own: Any, plan: Any, w: Any, b: Any, g: Any, z: Any, s: Any, X: Any, y: Any,
+    importance: Any, order: Any,
+) -> tuple[float, float]:  # fmt: skip
+    """As `gradient`, of the rows that `order` names alone."""
+    return gather(own, plan, w, b, X, y, importance, order, 0, order.size, g, z, s)
+
+
+@kernel
 def losses(
     own: Any, plan: Any, margins: Any, y: Any, importance: Any, s: Any
 ) -> tuple[float, float]:
