@@ -92,7 +92,9 @@ def _course(run: Run) -> list[tuple[str, str]]:
     """How the descent went."""
     settings = run.settings
     size, rate = settings["batch_size"], settings["learning_rate"]
-    parts = [settings["optimizer"]]
+    first = settings.get("first")
+    before = f"{first} on batches once, then " if first else ""
+    parts = [f"{before}{settings['optimizer']}"]
     if rate is not None:
         parts.append(f"learning rate {rate:g}")
     if settings["schedule"] is not None:
