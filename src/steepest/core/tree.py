@@ -122,7 +122,13 @@ def cast(tree: PyTree, dtype: Any) -> PyTree:
     >>> cast({"x": 1}, "float32")["x"].dtype
     dtype('float32')
     """
-    return jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), tree)
+
+    def leaf_of(leaf: Any) -> jax.Array:
+        # a plain number would be converted by a program, compiled for this alone
+        plain = isinstance(leaf, int | float)
+        return jnp.asarray(np.asarray(leaf, dtype) if plain else leaf, dtype)
+
+    return jax.tree.map(leaf_of, tree)
 
 
 def to_numpy(tree: PyTree) -> PyTree:
