@@ -169,11 +169,17 @@ def quartic_slope(p, y):
     return 4.0 * (p - y) ** 3
 
 
+@pytest.fixture(scope="module")
+def own_losses():
+    """With its slope and without; made once, since each compiles kernels of its own."""
+    return OwnLoss(quartic, quartic_slope), OwnLoss(quartic)
+
+
 @pytest.mark.parametrize("rule", ["gd", "adam", "normalized"])
-def test_an_own_loss_with_its_slope_and_without(rule):
+def test_an_own_loss_with_its_slope_and_without(rule, own_losses):
     X, y, weight, _ = problem(n=40)
     results = []
-    for own in (OwnLoss(quartic, quartic_slope), OwnLoss(quartic)):
+    for own in own_losses:
         plan = Plan(loss=own, rule=rule, batch_size=4)
         weights = kernels.start(plan, 1, X.shape[1], np.float64)
         for _ in range(3):
