@@ -17,6 +17,7 @@ from steepest.core import random
 from steepest.core.errors import UsageError
 from steepest.core.numbers import is_number
 from steepest.core.spec import parse_spec
+from steepest.data.blocks import batch_rows
 from steepest.descent.kernels import Csr
 from steepest.descent.linear_engine import Table
 from steepest.descent.loop import descend
@@ -180,12 +181,10 @@ class Descent(BaseEstimator):
                 first = legs.SCALED if self.standardize else legs.RAW
         else:
             optimizer = "adagrad" if auto else self.optimizer
-        full = batch_size == "full" or (batch_size == "auto" and n < 2)
         rule, numbers = settle(optimizer, self.learning_rate, schedule=self.schedule)
         if batch_size == "auto":
-            full = rule.optimizer.full_gradient
-            batch_size = n if full else 32
-        size = n if batch_size == "full" else check_batch(batch_size, n)
+            batch_size = "full" if rule.optimizer.full_gradient else 32
+        size = batch_rows(batch_size, n)
         passes = MOST_PASSES if size == n else PASSES
         stopping = Stopping(
             gtol=self.tol if size == n else None,
@@ -246,13 +245,6 @@ def table_of(rows: Rows, scale: Scale) -> Table:
     weight = None if (rows.weight == 1).all() else rows.weight.astype(X.dtype)
     y = scale.target(rows.y).astype(X.dtype)
     return Table(inputs, y, weight, X.shape[1])
-
-
-def check_batch(batch_size: Any, n: int) -> int:
-    """Rows a step."""
-    from steepest.data.blocks import batch_rows
-
-    return batch_rows(batch_size, n)
 
 
 def loss_of(loss: Any, task: str) -> Loss:
