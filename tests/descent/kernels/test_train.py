@@ -157,10 +157,12 @@ def check(plan, dtype, k=1, *, sparse=False):
         np.testing.assert_allclose(w, w_want, rtol=tol, atol=tol)
         np.testing.assert_allclose(b, b_want, rtol=tol, atol=tol)
         np.testing.assert_allclose(loss, loss_want, rtol=10 * tol, atol=tol)
-    # In one call: the same bits.
+    # In one call: the same bits, but where four steps share a reading of the weights.
     ((loss, w, b),) = follow(plan, X, y, weight, k, sparse=sparse, many=False)
-    np.testing.assert_array_equal(w, got[-1][1])
-    np.testing.assert_array_equal(b, got[-1][2])
+    fours = plan.rule == "gd" and plan.batch_size == 1 and k == 1 and not sparse
+    close = 20 * np.finfo(dtype).eps if fours else 0
+    np.testing.assert_allclose(w, got[-1][1], rtol=close, atol=close)
+    np.testing.assert_allclose(b, got[-1][2], rtol=close, atol=close)
     np.testing.assert_allclose(loss, sum(step[0] for step in got), rtol=1e-12)
 
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from steepest.descent.kernels.compiled import kernel, part
-from steepest.descent.kernels.dense import ask, at_row
-from steepest.descent.kernels.losses import at
+import numpy as np
+
+from steepest.descent.kernels.compiled import inlined, kernel, part
+from steepest.descent.kernels.dense import LARGE, ask, at_row, pull
 from steepest.descent.kernels.plan import (
     ADAGRAD,
     AVERAGE,
@@ -25,9 +26,7 @@ from steepest.descent.kernels.plan import (
     GD,
     L1,
     L2,
-    LOSS,
     NEVER,
-    PARAMETER,
     RULE,
     SCALE,
     SCALES,
@@ -39,7 +38,7 @@ SMALL = 1e-6
 """A scale below it is multiplied into the weights."""
 
 
-AHEAD = 8
+AHEAD = 4
 """How many rows ahead of its use a row out of order is asked for."""
 
 
@@ -92,17 +91,40 @@ def settle(
             total[c, j] -= numbers[SCALES] * (float(w[c, j]) - float(before))
 
 
-@part
-def visit(data: Any, indices: Any, indptr: Any, order: Any, i: int) -> int:
+@inlined
+def visit(data: Any, indices: Any, indptr: Any, y: Any, order: Any, i: int) -> int:
     """The row to visit at place i; asks memory for one further on."""
     if order.size == 0:
         return i
+    if i + 2 * AHEAD < order.size:
+        r = order[i + 2 * AHEAD]
+        ask(indptr, r, r + 1)
+        ask(y, r, r + 1)
     if i + AHEAD < order.size:
         r = order[i + AHEAD]
         low, high = indptr[r] - indptr[0], indptr[r + 1] - indptr[0]
         ask(data, low, high)
         ask(indices, low, high)
     return order[i]
+
+
+@inlined
+def product(w: Any, c: int, data: Any, indices: Any, low: int, high: int) -> Any:
+    """The product of a row and the weights of one output.
+
+    Four sums, so that they need not wait for one another; an unsigned place is not
+    asked whether it counts from the end.
+    """
+    zero, four = w.dtype.type(0), high - (high - low) % 4
+    d0, d1, d2, d3 = zero, zero, zero, zero
+    for t in range(low, four, 4):
+        d0 += data[t] * w[c, np.uint32(indices[t])]
+        d1 += data[t + 1] * w[c, np.uint32(indices[t + 1])]
+        d2 += data[t + 2] * w[c, np.uint32(indices[t + 2])]
+        d3 += data[t + 3] * w[c, np.uint32(indices[t + 3])]
+    for t in range(four, high):
+        d0 += data[t] * w[c, np.uint32(indices[t])]
+    return (d0 + d1) + (d2 + d3)
 
 
 @part
@@ -112,15 +134,13 @@ def gather(
 ) -> float:  # fmt: skip
     """Add the gradient of one row to g; return share * its loss."""
     for c in range(w.shape[0]):
-        dot = w.dtype.type(0)
-        for t in range(low, high):
-            dot += data[t] * w[c, indices[t]]
+        dot = product(w, c, data, indices, low, high)
         z[0, c] = float(dot) * numbers[SCALE] + float(b[c])
     value = at_row(own, plan, z[0], y, share, s[0])
     for c in range(w.shape[0]):
         slope = w.dtype.type(s[0, c])
         for t in range(low, high):
-            g[c, indices[t]] += slope * data[t]
+            g[c, np.uint32(indices[t])] += slope * data[t]
         g[c, w.shape[1]] += slope
     return share * value if share > 0.0 else 0.0
 
@@ -131,32 +151,29 @@ def rows(
     indices: Any, indptr: Any, y: Any, importance: Any, order: Any, rates: Any,
 ) -> tuple[float, float]:  # fmt: skip
     """Plain descent, one row a step, one output, no L1, no mean."""
-    at_bias, base = float(b[0]), indptr[0]
-    code, number, fit_bias, l2 = plan[LOSS], plan[PARAMETER], plan[BIAS], plan[L2]
-    loss, weights = 0.0, 0.0
+    bias, base, l2 = float(b[0]), indptr[0], plan[L2]
+    loss, weights, factors = 0.0, 0.0, 1.0
     for i in range(rates.size):
-        r = visit(data, indices, indptr, order, i)
+        r = visit(data, indices, indptr, y, order, i)
         low, high = indptr[r] - base, indptr[r + 1] - base
-        dot = w.dtype.type(0)
-        for t in range(low, high):
-            dot += data[t] * w[0, indices[t]]
-        p = float(dot) * numbers[SCALE] + at_bias
-        value, slope = at(own, code, number, p, float(y[r]))
-        share = float(importance[r]) if importance.size > 0 else 1.0
-        if share > 0.0:
-            loss += share * value
-            weights += share
-        else:
-            slope = 0.0
+        dot = float(product(w, 0, data, indices, low, high))
+        p = dot * numbers[SCALE] + bias
+        value, e, share, c = pull(own, plan, y, importance, r, rates[i], p)
+        loss += value
+        weights += share
+        factors *= 1.0 + e
+        if factors > LARGE:
+            loss += math.log(factors)
+            factors = 1.0
         if l2 > 0.0:
             shrink(numbers, 1.0 - rates[i] * l2, w, total)
-        pace = w.dtype.type(rates[i] * slope / numbers[SCALE])
+        pace = w.dtype.type(c / numbers[SCALE])
         for t in range(low, high):
-            w[0, indices[t]] -= pace * data[t]
+            w[0, np.uint32(indices[t])] -= pace * data[t]
         # The bias is rounded to its own kind, so that a run may pause anywhere.
-        at_bias = float(w.dtype.type(at_bias - fit_bias * rates[i] * slope))
-    b[0] = at_bias
-    return loss, weights
+        bias = float(w.dtype.type(bias - plan[BIAS] * c))
+    b[0] = bias
+    return loss + math.log(factors), weights
 
 
 @part
@@ -210,7 +227,7 @@ def batches(
         low, high = step * size, min((step + 1) * size, n)
         gathered, met = 0.0, 0
         for i in range(low, high):
-            r = visit(data, indices, indptr, order, i)
+            r = visit(data, indices, indptr, y, order, i)
             begin, end = indptr[r] - base, indptr[r + 1] - base
             met += end - begin
             if paid.size > 0:
@@ -262,5 +279,5 @@ def outputs(w: Any, b: Any, data: Any, indices: Any, indptr: Any, out: Any) -> N
         for c in range(w.shape[0]):
             dot = 0.0
             for t in range(indptr[i] - indptr[0], indptr[i + 1] - indptr[0]):
-                dot += float(data[t]) * float(w[c, indices[t]])
+                dot += float(data[t]) * float(w[c, np.uint32(indices[t])])
             out[i, c] = dot + float(b[c])
