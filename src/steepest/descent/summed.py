@@ -12,9 +12,11 @@ import threading
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from steepest.descent import kernels
+from steepest.descent.curvature import inverse_curvature
 from steepest.descent.jax_engine import JaxEngine
 from steepest.descent.kernels import Plan
 from steepest.descent.linear_engine import Table, at
@@ -23,10 +25,18 @@ from steepest.problems.layout import Layout, Vector
 from steepest.problems.objectives import FunctionObjective
 from steepest.records.state import State
 from steepest.records.stop import Limits
+from steepest.steps.line_search import FLOOR, SearchState
 from steepest.steps.rule import Rule
 
 SHORTEST = 16
 """Numbers in the shortest vector."""
+ROUNDING = {4: 1e-6, 8: FLOOR}
+"""Share of the value that is rounding, by the bytes of a number in the rows."""
+
+
+def is_search(part: Any) -> bool:
+    """Whether it is what a search along lines remembers."""
+    return isinstance(part, SearchState)
 
 
 class Summed(Foreign):
@@ -97,6 +107,8 @@ class WholeEngine(JaxEngine):
         rule: of the steps.
         numbers: the rule's.
         limits: the tolerances.
+        seed: of the rows whose curvature a dense quasi-Newton rule begins with; None
+            where it begins with nothing.
     """
 
     def __init__(
@@ -107,8 +119,10 @@ class WholeEngine(JaxEngine):
         rule: Rule,
         numbers: dict[str, Any],
         limits: Limits,
+        *,
+        seed: int | None = None,
     ) -> None:
-        self.fn = summed(plan, table, n_outputs)
+        self.fn, self.seed = summed(plan, table, n_outputs), seed
         super().__init__(
             FunctionObjective(self.fn),
             rule,
@@ -121,7 +135,30 @@ class WholeEngine(JaxEngine):
 
     def start(self, params: Any, stats: Any, key: Any) -> State:
         """The State before the first step, at a linear model's params."""
-        return super().start(packed(params, self.fn.layout.size), stats, key)
+        state = super().start(packed(params, self.fn.layout.size), stats, key)
+
+        def informed(part: Any) -> Any:
+            return self._informed(part, params) if is_search(part) else part
+
+        with self.scope():
+            told = jax.tree.map(informed, state.opt_state, is_leaf=is_search)
+        return state._replace(opt_state=told)
+
+    def _informed(self, search: SearchState, params: Any) -> SearchState:
+        """A search that is told how fine its values are, and the curvature."""
+        plan, table, (d, k) = self.fn.plan, self.fn.table, self.fn.width
+        floor = jnp.full_like(search.floor, ROUNDING[table.dtype.itemsize])
+        search = search._replace(floor=floor)
+        if self.seed is None:
+            return search
+        if not isinstance(params, dict):
+            params = unpacked(params, d, k, bias=plan.bias)
+        found = inverse_curvature(plan, table, params, seed=self.seed)
+        known = np.eye(self.fn.layout.size)
+        known[: len(found), : len(found)] = found
+        return search._replace(
+            known=jnp.asarray(known), fresh=jnp.zeros_like(search.fresh)
+        )
 
 
 def objective(plan: Plan, table: Table, params: Any) -> tuple[float, dict[str, Any]]:
@@ -132,7 +169,7 @@ def objective(plan: Plan, table: Table, params: Any) -> tuple[float, dict[str, A
         table: the rows.
         params: {"weight": (d, k)} and "bias" (k,) where there is one.
     """
-    weights = at(plan, params, table.dtype)
+    weights = at(plan, params, np.float64)
     loss, rows, slope, bias = kernels.total(
         plan, weights, table.inputs, table.target, table.weight
     )

@@ -22,7 +22,8 @@ ARMIJO = 1e-4
 CURVATURE = 0.9
 """Share of the slope at the anchor that may be left at an accepted trial."""
 FLOOR = 1e-14
-"""A rise of this share of the value is rounding: then slopes decide."""
+"""A rise of this share of the value is rounding, if nothing else is known of it: then
+slopes decide."""
 MOST_TRIALS = 20
 """Trials on one line."""
 GROW = (2.0, 10.0)
@@ -97,6 +98,8 @@ class SearchState(NamedTuple):
     first_value: jax.Array
     mark: jax.Array
     """() value when it was last asked whether the search crawls."""
+    floor: jax.Array
+    """() share of the value that is rounding."""
 
 
 def search_along(memory: Memory) -> optax.GradientTransformationExtraArgs:
@@ -140,6 +143,7 @@ def search_along(memory: Memory) -> optax.GradientTransformationExtraArgs:
             accepted=none,
             first_value=zero,
             mark=inf,
+            floor=jnp.full((), FLOOR, dtype),
         )
 
     def update(
@@ -191,7 +195,7 @@ def _next(
 def _low_enough(old: SearchState, value: Any, slope: Any) -> Any:
     """Armijo's condition, or the approximate one of Hager and Zhang."""
     armijo = value <= old.value + ARMIJO * old.t * old.slope
-    level = value <= old.value + FLOOR * jnp.abs(old.value)
+    level = value <= old.value + old.floor * jnp.abs(old.value)
     return armijo | (level & (slope <= (2 * ARMIJO - 1) * old.slope))
 
 

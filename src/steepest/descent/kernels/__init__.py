@@ -22,7 +22,7 @@ from steepest.descent.kernels.plan import (
 from steepest.descent.kernels.rows_in import check_columns
 
 if TYPE_CHECKING:
-    from steepest.descent.kernels.calls import loss_total, margins, total, train
+    from steepest.descent.kernels.calls import bends, loss_total, margins, total, train
     from steepest.descent.kernels.own import OwnLoss
     from steepest.descent.kernels.prepared import Prepared
     from steepest.descent.kernels.shuffle import shuffle_order
@@ -32,7 +32,7 @@ __getattr__ = from_places(
     __name__,
     globals(),
     {
-        f"{__name__}.calls": ("loss_total", "margins", "total", "train"),
+        f"{__name__}.calls": ("bends", "loss_total", "margins", "total", "train"),
         f"{__name__}.own": ("OwnLoss",),
         f"{__name__}.prepared": ("Prepared",),
         f"{__name__}.shuffle": ("shuffle_order",),
@@ -47,6 +47,7 @@ __all__ = [
     "Prepared",
     "Tally",
     "Weights",
+    "bends",
     "check_columns",
     "coefficients",
     "loss_total",

@@ -29,7 +29,14 @@ from steepest.descent.kernels.plan import (
     check_outputs,
     coefficients,
 )
-from steepest.descent.kernels.rows_in import n_rows, rows_of, shares, targets, visits
+from steepest.descent.kernels.rows_in import (
+    n_rows,
+    plain,
+    rows_of,
+    shares,
+    targets,
+    visits,
+)
 
 MOST_CHUNKS = 64
 """Into how many stretches a full pass is cut at most, whatever the threads."""
@@ -202,7 +209,8 @@ def total(
 
     Args:
         plan: the loss.
-        weights: the point; left as it is.
+        weights: the point; left as it is. It may be in float64 where the rows are in
+            float32: then it is not rounded, and the gradient has no stairs.
         X: rows, as in `train`.
         y: (n,) targets.
         sample_weight: (n,) or None.
@@ -218,22 +226,25 @@ def total(
     >>> total(plan := Plan(), start(plan, 1, 1), X, y)
     (2.0, 2.0, array([[-4.]]), array([-4.]))
     """
-    X, y, given, (w, b) = _ask(plan, weights, X, y, sample_weight, averaged)
-    cuts = _cuts(y.size, w.size)
+    X, y, given, (whole, b) = _ask(plan, weights, X, y, sample_weight, averaged)
+    w, fine = parted(whole, X)
+    b, cuts = b.astype(float), _cuts(y.size, w.size)
     numbers, own = plan.numbers(), own_of(plan)
 
     def stretch(low: int, high: int) -> tuple[float, float, Array]:
         g, z, s = room_for(w)
+        sums = np.zeros(g.shape)
         part, at = _part(X, low, high), slice(low, high)
         if isinstance(part, Csr):
             run = kernel_of(sparse.gradient, plan)
             beside = (own, numbers, np.ones(2))
-            told = run(*beside, w, b, g, z, s, *part, y[at], given[at])
+            told = run(*beside, whole, b, sums, z, s, *part, y[at], given[at])
         else:
             run = kernel_of(dense.gradient, plan)
             none = np.zeros(0, np.int64)
-            told = run(own, numbers, w, b, g, z, s, part, y[at], given[at], none)
-        return *told, g
+            rest = (part, y[at], given[at], none)
+            told = run(own, numbers, w, fine, b, g, z, s, *rest, sums)
+        return *told, sums
 
     parts = _each(stretch, cuts, _threads(threads, X))
     gradient = np.zeros((w.shape[0], w.shape[1] + 1))
@@ -242,6 +253,15 @@ def total(
         loss, weight = loss + value, weight + share
         gradient += g
     return loss, weight, gradient[:, :-1].copy(), gradient[:, -1] * plan.bias
+
+
+def parted(w: Array, X: Array | Csr) -> tuple[Array, Array]:
+    """Weights in the kind of the rows, and what was rounded off; (0, 0) for nothing."""
+    kind = (X.data if isinstance(X, Csr) else X).dtype
+    if w.dtype == kind:
+        return w, np.zeros((0, 0), kind)
+    coarse = w.astype(kind)
+    return coarse, (w - coarse).astype(kind)
 
 
 def loss_total(
@@ -274,6 +294,23 @@ def loss_total(
     return sum(value for value, _ in parts), sum(share for _, share in parts)
 
 
+def bends(plan: Plan, margins: Array, y: Any) -> Array:
+    """The second derivative of each row's loss by its prediction: (n,), in float64.
+
+    Args:
+        plan: a loss of one output.
+        margins: (n,) predictions.
+        y: (n,) targets.
+
+    >>> bends(Plan(), np.array([3.0]), np.array([1.0])).round(6)
+    array([2.])
+    """
+    out = np.empty(len(margins))
+    run = kernel_of(dense.bends, plan)
+    run(own_of(plan), plan.numbers(), plain(margins, float), plain(y, float), out)
+    return out
+
+
 def margins(weights: Weights, X: Any, *, averaged: bool = False) -> Array:
     """X @ weight.T + bias: (n, k), in float64.
 
@@ -298,7 +335,7 @@ def _outputs(w: Array, b: Array, X: Any, out: Array) -> None:
 def _ask(
     plan: Plan, weights: Weights, X: Any, y: Any, sample_weight: Any, averaged: bool
 ) -> tuple:
-    X = rows_of(X, weights)
+    X = rows_of(X, weights, finer=True)
     check_outputs(plan, len(weights.bias))
     y = targets(y, X, weights)
     given = shares(sample_weight, y)

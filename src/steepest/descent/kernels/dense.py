@@ -26,6 +26,11 @@ MOST_AHEAD, BYTES_AHEAD, LINE = 24, 16384, 64
 LARGE = 1e200
 """A product of factors beyond it is folded into the sum of losses."""
 
+SHORT = 256
+"""Rows whose gradients are summed in their own precision."""
+BEND_STEP = 1e-4
+"""What slopes are differenced over, as a share of the prediction."""
+
 
 @inlined
 def ask(array: Any, low: int, high: int) -> None:
@@ -50,8 +55,8 @@ def visit(X: Any, y: Any, order: Any, i: int) -> int:
 
 @part
 def gather(  # noqa: C901  parted, it would cost a row's arithmetic in calls
-    own: Any, plan: Any, w: Any, b: Any, X: Any, y: Any, importance: Any, order: Any,
-    low: int, high: int, g: Any, z: Any, s: Any,
+    own: Any, plan: Any, w: Any, fine: Any, b: Any, X: Any, y: Any, importance: Any,
+    order: Any, low: int, high: int, g: Any, z: Any, s: Any,
 ) -> tuple[float, float]:  # fmt: skip
     """Add the gradient of some rows to g; return sums of loss and weights.
 
@@ -62,6 +67,7 @@ def gather(  # noqa: C901  parted, it would cost a row's arithmetic in calls
         own: the user's loss, or None.
         plan: its numbers.
         w: (k, d) weights.
+        fine: (k, d) what was rounded off of them; empty for nothing.
         b: (k,) biases.
         X: (n, d) rows.
         y: (n,) targets.
@@ -75,7 +81,7 @@ def gather(  # noqa: C901  parted, it would cost a row's arithmetic in calls
     """
     k, d = w.shape
     if k == 1:
-        return gather_one(own, plan, w, b, X, y, importance, order, low, high, g)
+        return gather_one(own, plan, w, fine, b, X, y, importance, order, low, high, g)
     zero = w.dtype.type(0)
     loss, weights, i = 0.0, 0.0, low
     while i < high:
@@ -96,8 +102,22 @@ def gather(  # noqa: C901  parted, it would cost a row's arithmetic in calls
             else:
                 for j in range(d):
                     d0 += X[r0, j] * w[c, j]
-            z[0, c], z[1, c] = float(d0) + float(b[c]), float(d1) + float(b[c])
-            z[2, c], z[3, c] = float(d2) + float(b[c]), float(d3) + float(b[c])
+            f0, f1, f2, f3 = zero, zero, zero, zero
+            if fine.size > 0:
+                for j in range(d):
+                    f0 += X[r0, j] * fine[c, j]
+                    f1 += X[r1, j] * fine[c, j]
+                    f2 += X[r2, j] * fine[c, j]
+                    f3 += X[r3, j] * fine[c, j]
+            bias = float(b[c])
+            z[0, c], z[1, c] = (
+                float(d0) + float(f0) + bias,
+                float(d1) + float(f1) + bias,
+            )
+            z[2, c], z[3, c] = (
+                float(d2) + float(f2) + bias,
+                float(d3) + float(f3) + bias,
+            )
         for m in range(many):
             r = r0 if m == 0 else (r1 if m == 1 else (r2 if m == 2 else r3))
             share = float(importance[r]) if importance.size > 0 else 1.0
@@ -162,9 +182,9 @@ def pull(
 
 
 @part
-def gather_one(
-    own: Any, plan: Any, w: Any, b: Any, X: Any, y: Any, importance: Any, order: Any,
-    low: int, high: int, g: Any,
+def gather_one(  # noqa: C901  see `gather`
+    own: Any, plan: Any, w: Any, fine: Any, b: Any, X: Any, y: Any, importance: Any,
+    order: Any, low: int, high: int, g: Any,
 ) -> tuple[float, float]:  # fmt: skip
     """As `gather`, of one output."""
     d, zero, bias = X.shape[1], w.dtype.type(0), float(b[0])
@@ -180,10 +200,22 @@ def gather_one(
             d1 += X[r1, j] * v
             d2 += X[r2, j] * v
             d3 += X[r3, j] * v
-        v0, e0, s0, c0 = pull(own, plan, y, importance, r0, 1.0, d0 + bias)
-        v1, e1, s1, c1 = pull(own, plan, y, importance, r1, 1.0, d1 + bias)
-        v2, e2, s2, c2 = pull(own, plan, y, importance, r2, 1.0, d2 + bias)
-        v3, e3, s3, c3 = pull(own, plan, y, importance, r3, 1.0, d3 + bias)
+        p0, p1 = float(d0) + bias, float(d1) + bias
+        p2, p3 = float(d2) + bias, float(d3) + bias
+        if fine.size > 0:
+            d0, d1, d2, d3 = zero, zero, zero, zero
+            for j in range(d):
+                v = fine[0, j]
+                d0 += X[r0, j] * v
+                d1 += X[r1, j] * v
+                d2 += X[r2, j] * v
+                d3 += X[r3, j] * v
+            p0, p1 = p0 + float(d0), p1 + float(d1)
+            p2, p3 = p2 + float(d2), p3 + float(d3)
+        v0, e0, s0, c0 = pull(own, plan, y, importance, r0, 1.0, p0)
+        v1, e1, s1, c1 = pull(own, plan, y, importance, r1, 1.0, p1)
+        v2, e2, s2, c2 = pull(own, plan, y, importance, r2, 1.0, p2)
+        v3, e3, s3, c3 = pull(own, plan, y, importance, r3, 1.0, p3)
         loss += (v0 + v1) + (v2 + v3)
         loss += (log1p_of_share(e0) + log1p_of_share(e1)) + (
             log1p_of_share(e2) + log1p_of_share(e3)
@@ -195,10 +227,14 @@ def gather_one(
             g[0, j] += (a0 * X[r0, j] + a1 * X[r1, j]) + (a2 * X[r2, j] + a3 * X[r3, j])
         g[0, d] += (a0 + a1) + (a2 + a3)
     for i in range(whole, high):
-        r, dot = visit(X, y, order, i), zero
+        r, d0, d1 = visit(X, y, order, i), zero, zero
         for j in range(d):
-            dot += X[r, j] * w[0, j]
-        value, e, share, c = pull(own, plan, y, importance, r, 1.0, dot + bias)
+            d0 += X[r, j] * w[0, j]
+        if fine.size > 0:
+            for j in range(d):
+                d1 += X[r, j] * fine[0, j]
+        p = float(d0) + float(d1) + bias
+        value, e, share, c = pull(own, plan, y, importance, r, 1.0, p)
         loss += value + log1p_of_share(e)
         weights += share
         pace = w.dtype.type(share * c)
@@ -311,7 +347,7 @@ def batches(
     for step in range(rates.size):
         low, high = step * size, min((step + 1) * size, n)
         value, share = gather(
-            own, plan, w, b, X, y, importance, order, low, high, g, z, s
+            own, plan, w, w[:0], b, X, y, importance, order, low, high, g, z, s
         )
         loss += value
         weights += share
@@ -323,11 +359,33 @@ def batches(
 
 @kernel
 def gradient(
-    own: Any, plan: Any, w: Any, b: Any, g: Any, z: Any, s: Any, X: Any, y: Any,
-    importance: Any, order: Any,
+    own: Any, plan: Any, w: Any, fine: Any, b: Any, g: Any, z: Any, s: Any, X: Any,
+    y: Any, importance: Any, order: Any, sums: Any,
 ) -> tuple[float, float]:  # fmt: skip
-    """Sums of loss, weights and gradient over all rows, the last added to g."""
-    return gather(own, plan, w, b, X, y, importance, order, 0, y.size, g, z, s)
+    """Sums of loss, weights and gradient over all rows, the last added to `sums`.
+
+    What float32 loses grows with the length of a sum: they are short, and `sums`
+    (k, d + 1) is in float64.
+    """
+    loss, weights, n = 0.0, 0.0, y.size
+    for low in range(0, n, SHORT):
+        high = min(low + SHORT, n)
+        value, share = gather(
+            own, plan, w, fine, b, X, y, importance, order, low, high, g, z, s
+        )
+        loss += value
+        weights += share
+        empty(g, sums)
+    return loss, weights
+
+
+@part
+def empty(g: Any, sums: Any) -> None:
+    """Add a short sum to the long one."""
+    for c in range(g.shape[0]):
+        for j in range(g.shape[1]):
+            sums[c, j] += g[c, j]
+            g[c, j] = 0.0
 
 
 @kernel
@@ -336,7 +394,9 @@ def picked(
     importance: Any, order: Any,
 ) -> tuple[float, float]:  # fmt: skip
     """As `gradient`, of the rows that `order` names alone."""
-    return gather(own, plan, w, b, X, y, importance, order, 0, order.size, g, z, s)
+    return gather(
+        own, plan, w, w[:0], b, X, y, importance, order, 0, order.size, g, z, s
+    )
 
 
 @kernel
@@ -363,3 +423,15 @@ def outputs(w: Any, b: Any, X: Any, out: Any) -> None:
             for j in range(X.shape[1]):
                 dot += X[i, j] * w[c, j]
             out[i, c] = dot + b[c]
+
+
+@kernel
+def bends(own: Any, plan: Any, margins: Any, y: Any, out: Any) -> None:
+    """The second derivative of each row's loss, by central difference of its slope."""
+    code, number = plan[LOSS], plan[PARAMETER]
+    for i in range(y.size):
+        p, target = margins[i], float(y[i])
+        e = BEND_STEP * max(1.0, abs(p))
+        above = at(own, code, number, p + e, target)[1]
+        below = at(own, code, number, p - e, target)[1]
+        out[i] = (above - below) / (2.0 * e)

@@ -31,14 +31,21 @@ def plain(array: Any, dtype: Any) -> Array:
     )
 
 
-def rows_of(X: Any, weights: Weights) -> Array | Csr:
+def rows_of(X: Any, weights: Weights, *, finer: bool = False) -> Array | Csr:
     """Rows as the kernels take them: an array (n, d) or a Csr.
+
+    Args:
+        X: an array, or (data, indices, indptr).
+        weights: that will be multiplied with them.
+        finer: whether the weights may be float64 where the rows are float32.
 
     Raises:
         DataError: another shape or dtype than the weights have.
     """
     dtype, d = weights.weight.dtype, weights.weight.shape[1]
     values = X[0] if isinstance(X, tuple) else X
+    if finer and values.dtype == np.float32:
+        dtype = values.dtype
     if values.dtype != dtype:
         raise DataError(f"X has dtype {values.dtype}: the weights need {dtype}.")
     if not isinstance(X, tuple):
@@ -76,13 +83,13 @@ def n_rows(X: Array | Csr) -> int:
 
 
 def targets(y: Any, X: Array | Csr, weights: Weights) -> Array:
-    """Targets (n,) in the kind of the weights; class numbers are checked.
+    """Targets (n,) in the kind of the rows; class numbers are checked.
 
     Raises:
         DataError: another length, or classes that there are no outputs for.
     """
     k = weights.weight.shape[0]
-    y = plain(y, weights.weight.dtype)
+    y = plain(y, (X.data if isinstance(X, Csr) else X).dtype)
     if y.shape != (n_rows(X),):
         raise DataError(
             f"y has shape {y.shape}: need ({n_rows(X)},), one for each row."
