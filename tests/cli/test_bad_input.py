@@ -97,7 +97,7 @@ TABLES = [
     (GOOD, ["--target", "y", "--l1", "-1"], 2, "--l1 -1.0"),
     (GOOD, ["--target", "y", "--ignore", "z"], 2, "--ignore z: no such column"),
     ("a;y\n1,2;3\n".encode("utf-16"), ["--target", "y"], 5, "UTF-16"),
-    (GOOD, ["--target", "y", "--sample-weight", "w"], 5, "'w'"),
+    (GOOD, ["--target", "y", "--sample-weight", "w"], 5, "--sample-weight w:"),
     (GOOD, ["--target", "c", "--class-weight", "d=2"], 2, "'d'"),
     (GOOD, ["--target", "y", "--gtol", "1", "--batch-size", "2"], 2, "--gtol 1: "),
 ]
@@ -170,3 +170,60 @@ def test_a_model_of_another_schema(steepest, line, table, tmp_path):
 
 def test_no_model(steepest, table, tmp_path):
     one_error(steepest("predict", tmp_path / "none", table), 5, "none")
+
+
+GAPS = "x,c,y\n1,a,2\n2,b,3\n3,,4.5\n4,b,\ninf,a,6\n6,b,7.5\n7,a,8\n"
+LABELS = "x,late\n" + "".join(f"{i % 7}.5,{'yn'[i % 2]}\n" for i in range(20))
+FITS = [
+    (GAPS, ["--missing", "mean"], 2, "--missing mean: unknown. Known: impute, drop"),
+    (GAPS, ["--missing", "refuse"], 5, "target y, row 4: missing or not finite"),
+    (GAPS.replace("b,\n", "b,5\n"), ["--missing", "refuse"], 5, "column c, row 3: "),
+    (GAPS.replace("b,\n", "b,5\n"), ["--missing", "refuse"], 5, "--missing drop"),
+    ("x,y\n1,2\n2,2\n,3\n", ["--missing", "drop"], 5, "drop leaves 2 rows of 3"),
+    (GOOD, ["--batch-size", "7"], 2, "--batch-size 7: there are only"),
+    (GOOD, ["--loss", "log"], 2, "set --task binary."),
+    (GOOD + "7,a,nan\n8,b,-1\n", ["--loss", "poisson"], 5, "target in row 8 is -1.0"),
+]
+
+
+@pytest.mark.parametrize(("cells", "words", "code", "says"), FITS)
+def test_fits(steepest, tmp_path, cells, words, code, says):
+    path, folder = tmp_path / "table.csv", tmp_path / "model"
+    path.write_text(cells)
+    result = steepest("fit", path, "--target", "y", "--save", folder, *words)
+    one_error(result, code, says)
+    assert not folder.exists()
+
+
+def test_a_target_without_its_option(steepest, tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text(GOOD)
+    result = steepest("fit", path, "y")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "y: no such file. To predict a column of this name, write --target y." in (
+        result.stderr
+    )
+
+
+def test_gaps_are_told_and_rows_left_out_on_demand(steepest, tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text(GAPS)
+    words = ("--target", "y", "--validation", "none", "--epochs", 3)
+    filled = steepest("fit", path, *words)
+    assert filled.exit_code == 0
+    assert "filled in and flagged: x 1 (row 5), c 1 (row 3)." in filled.stdout
+    dropped = steepest("fit", path, *words, "--missing", "drop")
+    lacking = "1 left out for lack of a target; 2 left out for lack of a value"
+    assert f"4 to train on, 0 to validate; {lacking}" in dropped.stdout
+
+
+def test_a_new_class_is_predicted_but_not_judged(steepest, tmp_path):
+    path, new, model = (tmp_path / name for name in ("t.csv", "new.csv", "model"))
+    path.write_text(LABELS)
+    new.write_text(LABELS.replace("y\n", "maybe\n"))
+    words = ("--target", "late", "--epochs", 3, "--save", model)
+    assert steepest("fit", path, *words).exit_code == 0
+    result = steepest("predict", model, new)
+    assert result.exit_code == 0
+    assert result.stdout.count("\n") == 21
+    assert "No metrics: target late, row 1: 'maybe' is not a class" in result.stderr

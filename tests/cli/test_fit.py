@@ -68,6 +68,15 @@ def test_options_reach_python(answer, table):
     assert settings["momentum"] == 0.5
 
 
+def test_averages_and_normalized_steps_reach_python(answer, table):
+    words = ("--target", "y", "--optimizer", "normalized", "--average", "--epochs", 2)
+    found, code = answer("fit", table, *words)
+    assert code == 0
+    settings = found["settings"]
+    assert (settings["optimizer"], settings["average"]) == ("normalized", True)
+    assert (settings["batch_size"], settings["learning_rate"]) == (1, 0.5)
+
+
 def test_several_files_and_no_validation(steepest, table):
     words = ("--target", "y", "--validation", "none", *FAST)
     text = steepest("fit", table, table, *words).stdout

@@ -117,3 +117,23 @@ def test_a_run_on_a_function_is_no_model(steepest, table, tmp_path):
     done = steepest("predict", tmp_path / "run", table)
     assert done.exit_code == 5
     assert "holds a run on a function" in done.stderr
+
+
+def test_a_model_of_hashed_columns_predicts_new_categories(steepest, table, tmp_path):
+    words = ("--target", "y", "--ignore", "late", "--hash-bits", 10)
+    fitted = steepest("fit", table, *words, "--save", tmp_path / "model")
+    assert fitted.exit_code == 0, fitted.stderr
+    assert "2, as 1,025 numbers" in fitted.stdout
+    assert "colour: its 2 values are hashed into 1,024 columns." in fitted.stdout
+    new = tmp_path / "new.csv"
+    new.write_text("colour,x\ngreen,1.0\n,1.0\n")
+    done = steepest("predict", tmp_path / "model", new)
+    head, *values = done.stdout.split()
+    assert head == "prediction"
+    assert [float(value) for value in values] == pytest.approx([4.0, 4.0], abs=0.1)
+
+
+def test_bits_out_of_range_are_a_usage_error(steepest, table):
+    done = steepest("fit", table, "--target", "y", "--hash-bits", 99)
+    assert done.exit_code == 2
+    assert "--hash-bits 99: must be a whole number from 1 to 24" in done.stderr

@@ -254,7 +254,7 @@ def test_an_array_of_another_width_is_refused():
     again = Features.from_json(features.to_json())
     assert again == features
     for width in (1, 2, 4, 5):
-        with pytest.raises(DataError, match=f"has {width} columns.*fitted to 3"):
+        with pytest.raises(DataError, match=f"has {width} columns?,.*fitted to 3"):
             again.encode(read_table(wide[:, :width]))
     joined, _ = table_and_target((wide, np.ones(9)))
     with pytest.raises(DataError, match="has 5 columns"):

@@ -71,7 +71,7 @@ def test_left_out_and_told(case):
 def test_infinite_values_count_as_missing_and_are_told():
     found = guess([1.0, np.inf, 3.0, -np.inf])
     assert found.column == Number("c", center=2.0, scale=1.0, fill=2.0, flag=True)
-    assert found.notes == ("c: 2 infinite values count as missing.",)
+    assert found.notes == ("c: 2 infinite values counted as missing.",)
 
 
 def test_raw_numbers_keep_their_units_and_still_fill_gaps():

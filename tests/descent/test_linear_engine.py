@@ -39,7 +39,7 @@ def target_of(loss):
 
 
 class Judge:
-    validates = False
+    validates = restores = False
 
     def epoch(self, state):
         return None

@@ -35,6 +35,12 @@ def test_squared_and_absolute_are_the_metrics(rng):
     )
 
 
+def test_a_perfect_prediction_has_no_slope_under_the_absolute_loss():
+    slopes = jax.vmap(jax.grad(LOSSES["absolute"].fn))
+    prediction = jnp.array([1.0, 2.0, 0.5])
+    assert slopes(prediction, jnp.ones(3)).tolist() == [0.0, 1.0, -1.0]
+
+
 def test_one_neuron_slope(rng):
     w, x, y = rng.normal(size=3)
     slope = jax.grad(lambda w: LOSSES["squared"](w * x, y))(w)

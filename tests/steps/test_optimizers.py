@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from steepest.core.errors import UsageError
-from steepest.steps import OPTIMIZERS, Optimizer, get_optimizer, settle
+from steepest.steps import (
+    LINEAR_OPTIMIZERS,
+    OPTIMIZERS,
+    Optimizer,
+    get_optimizer,
+    settle,
+)
 from steepest.steps.optimizers import Hyper
 
 EVERY = pytest.mark.parametrize("name", OPTIMIZERS)
@@ -26,6 +32,16 @@ STARTS = {
     "nested": [(np.array([1.0]),), {"x": np.array(-3.0)}],
 }
 BAD = [math.nan, math.inf, True, "0.5", None, [0.5], np.array([0.1, 0.2])]
+
+
+@pytest.mark.parametrize("name", LINEAR_OPTIMIZERS)
+def test_rules_of_rows_are_told_apart(name):
+    entry = LINEAR_OPTIMIZERS[name]
+    assert name not in OPTIMIZERS
+    assert (entry.name, entry.learning_rate) == (name, 0.5)
+    for use in (lambda: settle(name), lambda: entry.build(0.5)):
+        with pytest.raises(UsageError, match="updates linear models row by row"):
+            use()
 
 
 def shape_of(tree):

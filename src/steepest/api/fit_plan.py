@@ -7,13 +7,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from steepest.api import linear_legs as legs
+from steepest.api.own_losses import is_own
 from steepest.api.table_data import TableData
 from steepest.data.blocks import batch_rows
-from steepest.problems.models import Model
+from steepest.problems.losses import Loss
+from steepest.problems.models import Linear, Model
 from steepest.records import Stopping
+from steepest.steps import LINEAR_OPTIMIZERS
 
 AUTO_OPTIMIZER, AUTO_SCHEDULE = "adam", "cosine"
-AUTO_PASSES = 100
+AVERAGED_OPTIMIZER = "adagrad"
+AUTO_PASSES = 1000
 """Linear models with a convex loss go to the optimum, in so many passes at most."""
 AUTO_GTOL, AUTO_FTOL = 1e-6, 1e-10
 AUTO_STEPS = 4000
@@ -30,31 +34,44 @@ class Plan(NamedTuple):
     epochs: int
     chosen: dict[str, str]
     """Each choice that was made, and why."""
-    first: legs.First | None = None
-    """A pass on batches that comes before."""
+    first: legs.First | legs.Sample | None = None
+    """What comes before."""
+    to_optimum: bool = False
+    """Whether it goes to the one optimum there is."""
 
 
-def plan_of(asked: dict[str, Any], model: Model, table: TableData) -> Plan:
+def plan_of(
+    asked: dict[str, Any], model: Model, table: TableData, n_outputs: int
+) -> Plan:
     """Choose what was left open; a user who names the step keeps it plain.
 
     Args:
         asked: the options of `fit`.
         model: what is fitted.
         table: what to.
+        n_outputs: of the model.
     """
     n_rows = len(table.train.target)
     if _goes_to_optimum(asked, model, table.loss):
-        return _to_optimum(asked, n_rows)
+        numbers = (table.features.width + 1) * n_outputs
+        return _to_optimum(asked, table.loss, n_rows, numbers)
     optimizer, schedule = asked["optimizer"], asked["schedule"]
     batch_size, epochs = asked["batch_size"], asked["epochs"]
     chosen = {}
+    by_rows = getattr(optimizer, "name", None) in LINEAR_OPTIMIZERS
+    if batch_size == "auto" and by_rows:
+        batch_size, chosen["batch_size"] = 1, f"{optimizer.name} goes row by row"
     if batch_size == "auto":
         batch_size = int(np.clip(2 ** round(np.log2(max(n_rows / 50, 1))), 16, 256))
+        batch_size = min(batch_size, n_rows)
         chosen["batch_size"] = "a fiftieth of the rows, from 16 to 256"
     if epochs is None:
         size = batch_rows(batch_size, n_rows)
         epochs = int(np.clip(AUTO_STEPS * size // n_rows, 10, 1000))
         chosen["epochs"] = f"about {AUTO_STEPS} updates, from 10 to 1000 epochs"
+    if isinstance(optimizer, str) and optimizer == "auto" and asked["average"]:
+        optimizer = AVERAGED_OPTIMIZER
+        chosen["optimizer"] = "adagrad at one rate: averaging takes the noise away"
     if isinstance(optimizer, str) and optimizer == "auto":
         optimizer = AUTO_OPTIMIZER
         chosen["optimizer"] = "adam brings columns of any scale along"
@@ -67,21 +84,32 @@ def plan_of(asked: dict[str, Any], model: Model, table: TableData) -> Plan:
 def _goes_to_optimum(asked: dict[str, Any], model: Model, loss: Any) -> bool:
     """Whether nothing was named, and there is one optimum to go to."""
     named = [asked[name] for name in ("learning_rate", "schedule", "clip_norm")]
-    named += [asked["clip_value"], asked["hyper"] or None]
+    named += [asked["clip_value"], asked["hyper"] or None, asked["average"] or None]
     free = asked["optimizer"] == "auto" and asked["batch_size"] == "auto"
-    smooth = legs.has_kernel(model, loss) and loss.convex and not asked["l1"]
-    return free and smooth and all(name is None for name in named)
+    able = legs.has_kernel(model, loss) and loss.convex
+    if is_own(loss):  # parted coefficients, for l1, are the kernels' alone
+        held = legs.has_kernel(model, loss) or not asked["l1"]
+        able = isinstance(model, Linear) and held
+    return free and able and all(name is None for name in named)
 
 
-def _to_optimum(asked: dict[str, Any], n_rows: int) -> Plan:
-    """A pass row by row where it pays, then L-BFGS on all rows."""
-    chosen = {"optimizer": "the loss is convex: lbfgs on all rows goes to its optimum"}
-    first = None
-    if n_rows >= legs.PASS_ROWS:
-        first = legs.SCALED if asked["standardize"] else legs.RAW
-        chosen["first"] = f"a pass of {first.rule} on batches is worth several of lbfgs"
+def _to_optimum(asked: dict[str, Any], loss: Loss, n_rows: int, numbers: int) -> Plan:
+    """What brings the params near where it pays, then steps on all rows."""
+    l1 = asked["l1"]
+    rule, kinked = legs.polish(loss, l1, n_rows, numbers), legs.kinked(loss, l1)
+    first = legs.first_of(
+        *(loss, l1, n_rows, numbers), standardize=asked["standardize"]
+    )
+    known = "is convex" if loss.convex else "is of a linear model"
+    chosen = {"optimizer": f"the loss {known}: {rule} on all rows goes to an optimum"}
+    if rule == legs.CURVED:
+        chosen["curvature"] = "from a sample of the rows: then a few passes are enough"
+    if kinked:
+        chosen["kinks"] = "rounded off, ever less, as no slope is small at a kink"
+    if first is not None:
+        chosen["first"] = f"{first} is worth several passes over all rows"
     epochs = asked["epochs"] or AUTO_PASSES
-    return Plan(legs.POLISH, None, "full", epochs, chosen, first)
+    return Plan(rule, None, "full", epochs, chosen, first, to_optimum=True)
 
 
 def stopping_of(asked: dict[str, Any], plan: Plan) -> Stopping:
@@ -92,6 +120,6 @@ def stopping_of(asked: dict[str, Any], plan: Plan) -> Stopping:
         plan: what was chosen.
     """
     given = {name: asked[name] for name in STOPPING}
-    if plan.optimizer == legs.POLISH and "optimizer" in plan.chosen:
+    if plan.to_optimum:
         given |= {"gtol": asked["gtol"] or AUTO_GTOL, "ftol": AUTO_FTOL}
     return Stopping(**given, max_epochs=plan.epochs)

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from steepest.api.sparse_fits import predicted
 from steepest.api.table_data import Rows, encode_rows
 from steepest.core import tree
 from steepest.core.errors import DataError, UsageError
@@ -99,9 +100,10 @@ class Fitted:
         """
         if not self.target.classes:
             raise UsageError("predict_proba: needs classes; the task is regression.")
-        readable = self.readable(self.raw(self.features.encode(read_table(data))))
-        if readable.ndim == 1:
-            return np.stack([1 - readable, readable], axis=1)
+        raw = self.raw(self.features.encode(read_table(data)))
+        readable = self.readable(raw)
+        if readable.ndim == 1:  # 1 - it would be 0 where float32 says it is 1
+            return np.stack([self.readable(-raw), readable], axis=1)
         return readable
 
     def evaluate(self, data: Any) -> dict[str, float]:
@@ -112,8 +114,10 @@ class Fitted:
         """
         return self._score(encode_rows(data, self.features, self.target))
 
-    def raw(self, inputs: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    def raw(self, inputs: Any) -> np.ndarray[Any, Any]:
         """What the model returns for encoded rows: (n,) or (n, k)."""
+        if self.features.sparse:
+            return predicted(self.params, inputs)
         objective = TableObjective(self.model, self.loss)
         size = min(CHUNK, len(inputs))
         parts = []
@@ -191,8 +195,9 @@ class Fitted:
     def to_json(self) -> dict[str, Any]:
         """The run as plain data, with "metrics", "model" and "columns".
 
-        "columns" names the rows of a linear model's weight. The params of a large
-        model are left out (null); `save` keeps them.
+        "columns" names the rows of a linear model's weight, but the last ones where
+        columns are hashed. The params of a large model are left out (null); `save`
+        keeps them.
         """
         run = {} if self.run is None else self.run.to_json(trace=False)
         if tree.size(self.params) > MOST_SHOWN:
@@ -257,7 +262,7 @@ def load(path: str | Path, *, model: Any = None, loss: Any = None) -> Any:
     target = Target.from_json(content["target"])
     recipe = model_from_json(content["model"]) if model is None else get_model(model)
     outputs = len(target.classes) if target.task == "multiclass" else 1
-    params, stats = recipe.init(jax.random.PRNGKey(0), len(features.names), outputs)
+    params, stats = recipe.init(jax.random.PRNGKey(0), features.width, outputs)
     arrays = _from_file(folder, content["weights"], {"params": params, "stats": stats})
     return Fitted(
         features=features,

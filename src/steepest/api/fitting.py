@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
 
 from steepest.api import linear_legs as legs
 from steepest.api.fit_plan import AUTO_OPTIMIZER, STOPPING, Plan, plan_of, stopping_of
+from steepest.api.fit_settings import settings_of
 from steepest.api.fitted import HEADLINE, Fitted
 from steepest.api.linear_legs import Parts
+from steepest.api.linear_rules import check_average, check_jax, rule_for
+from steepest.api.own_losses import settled
+from steepest.api.rounding import exact_end
 from steepest.api.runs import make_run
+from steepest.api.sparse_fits import (
+    check_bits_of,
+    check_sparse,
+    narrowed,
+    used_columns,
+    widened,
+)
+from steepest.api.strength import is_smooth, strength_of
 from steepest.api.table_data import TableData, prepare
 from steepest.api.table_judge import TableJudge
 from steepest.core import random, tree
@@ -25,7 +36,8 @@ from steepest.descent.parts import Ended, Watcher
 from steepest.descent.sources import TableSource
 from steepest.descent.watchers import TraceFile, progress_bar
 from steepest.diagnosis import judge_fit
-from steepest.problems.models import Model, get_model
+from steepest.diagnosis.rounding import Gap, judge_rounded
+from steepest.problems.models import Linear, Model, get_model
 from steepest.problems.objectives import TableObjective
 from steepest.records import Stopping
 from steepest.records.folder import run_folder
@@ -40,6 +52,8 @@ PREPARE = (
     "class_weight",
     "sample_weight",
     "standardize",
+    "hash_bits",
+    "missing",
     "seed",
 )
 """The options that shape the data."""
@@ -51,14 +65,21 @@ def fit_table(data: Any, target: str | None, asked: dict[str, Any]) -> Fitted:
     stopping = Stopping(**{k: asked[k] for k in STOPPING}, max_epochs=asked["epochs"])
     random.check_seed(asked["seed"])
     recipe, penalties = _model(asked["model"]), _penalties(asked)
-    auto = asked["optimizer"] == "auto"
+    check_bits_of(asked, recipe)
+    asked = {**asked, "optimizer": rule_for(asked["optimizer"], recipe)}
+    check_average(
+        *(asked["average"], recipe, asked["optimizer"]),
+        *(asked["batch_size"], asked["learning_rate"]),
+    )
+    auto = isinstance(asked["optimizer"], str) and asked["optimizer"] == "auto"
     horizons = {"step": 1, "epoch": 1}
     # once for its checks alone, before any file is read
     _settle(asked, AUTO_OPTIMIZER if auto else asked["optimizer"], None, horizons)
     table = prepare(data, target, **{name: asked[name] for name in PREPARE})
-    plan = plan_of(asked, recipe, table)
+    table = table._replace(loss=_own_loss(table, recipe))
+    plan = plan_of(asked, recipe, table, _outputs(table))
     blocks = Blocks(
-        tuple(table.train),
+        tuple(table.train)[table.features.sparse :],  # kernels pick sparse rows
         batch_size=plan.batch_size,
         seed=asked["seed"],
         fill=not recipe.rows_meet,
@@ -70,16 +91,28 @@ def fit_table(data: Any, target: str | None, asked: dict[str, Any]) -> Fitted:
     _check_batches(asked["gtol"], rule, blocks)
     numbers["objective"] = penalties
     fitting = Fitting(
-        table, recipe, blocks, rule, numbers, stopping, asked["seed"], plan.first
+        table,
+        recipe,
+        blocks,
+        rule,
+        numbers,
+        stopping,
+        asked["seed"],
+        plan.first,
+        plan.to_optimum,
+        asked["average"],
     )
+    if table.features.sparse:
+        check_sparse(recipe, table.loss, fitting.linear)
+    fitting = _penalised(fitting, plan, asked["l2"])
     watchers: list[Watcher] = [
         *progress_bar(asked["progress"], stopping, blocks.n_rows)
     ]
     with run_folder(asked["save"], model=True) as folder:
         if folder is not None:
             watchers.append(TraceFile(folder))
-        ended = fitting.run(watchers)
-    fitted = fitting.fitted(ended, _settings(fitting, plan, asked))
+        ended, gap = fitting.run(watchers)
+    fitted = fitting.fitted(ended, gap, settings_of(fitting, plan, asked))
     if folder is not None:
         fitted.save(folder)
     return fitted
@@ -95,34 +128,51 @@ class Fitting(NamedTuple):
     numbers: dict[str, Any]
     stopping: Stopping
     seed: int
-    first: legs.First | None = None
+    first: legs.First | legs.Sample | None = None
+    to_optimum: bool = False
+    average: bool = False
 
-    def run(self, watchers: list[Watcher]) -> Ended:
-        """Descend."""
+    def run(self, watchers: list[Watcher]) -> tuple[Ended, Gap | None]:
+        """Descend; with kinks that were rounded off, what that leaves open."""
         linear = self.linear
-        parts = None if linear is None else legs.parts_of(linear)
-        engine, source, stopping, then, judge = parts or self._by_jax()
+        whole = self.table.features.sparse
+        parts = None if linear is None else legs.parts_of(linear, whole=whole)
+        if parts is None:
+            check_jax(self.rule, self.numbers, self.table.loss, average=self.average)
+        way = parts or self._by_jax()
         key = random.key(self.seed)
-        params, stats = self.model.init(key, *self.sizes)
-        state = engine.start(params, stats, key)
+        inputs, outputs = self.sizes
+        if linear is not None:
+            inputs = linear.train.n_columns
+        params, stats = self.model.init(key, inputs, outputs)
         ended = descend(
-            engine, source, state, stopping, then=then, judge=judge, watchers=watchers
+            way.engine,
+            way.source,
+            way.engine.start(params, stats, key),
+            way.stopping,
+            then=way.then,
+            judge=way.judge,
+            watchers=watchers,
+            escape=way.escape,
         )
+        ended, gap = exact_end(way, ended)
         if linear is not None and parts is not None:
-            ended = ended._replace(params=legs.tree_of(linear, ended.params))
-        return ended._replace(params=tree.cast(ended.params, "float32"))
+            params = legs.tree_of(linear, ended.params)
+            params = widened(params, self._used(), self.sizes[0])
+            ended = ended._replace(params=params)
+        return ended._replace(params=tree.cast(ended.params, "float32")), gap
 
     @property
     def linear(self) -> legs.Linear | None:
         """The fit as the linear engine sees it, where it may make the steps."""
-        held = self.table.validation
+        held, used = self.table.validation, self._used()
         if not legs.has_kernel(self.model, self.table.loss):
             return None
         return legs.Linear(
             self.model,
             self.table.loss,
-            legs.table_of(self.table.train),
-            None if held is None else legs.table_of(held),
+            narrowed(legs.table_of(self.table.train), used),
+            None if held is None else narrowed(legs.table_of(held), used),
             self.sizes[1],
             self.rule,
             self.numbers,
@@ -130,7 +180,22 @@ class Fitting(NamedTuple):
             self.blocks.batch_size,
             self.first,
             self.seed,
+            self.to_optimum,
+            self.average,
+            self.measures,
         )
+
+    @property
+    def measures(self) -> bool:
+        """Whether validation rows only tell the loss: an optimum is not left early."""
+        kinks = legs.kinked(self.table.loss, self.numbers["objective"].get("l1", 0.0))
+        return self.to_optimum and not kinks and self.stopping.patience is None
+
+    def _used(self) -> Any:
+        """The columns that a descent carries along; None for all."""
+        if not self.table.features.sparse:
+            return None
+        return used_columns(legs.table_of(self.table.train))
 
     def _by_jax(self) -> Parts:
         source = TableSource(self.blocks)
@@ -156,12 +221,9 @@ class Fitting(NamedTuple):
     @property
     def sizes(self) -> tuple[int, int]:
         """(inputs, outputs) of the model: an output a class from three classes on."""
-        target, loss = self.table.target, self.table.loss
-        by_class = target.task == "multiclass" or loss.tasks == ("multiclass",)
-        outputs = len(target.classes) if by_class else 1
-        return len(self.table.features.names), outputs
+        return self.table.features.width, _outputs(self.table)
 
-    def fitted(self, ended: Ended, settings: dict[str, Any]) -> Fitted:
+    def fitted(self, ended: Ended, gap: Gap | None, settings: dict[str, Any]) -> Fitted:
         """The model with its metrics and its run."""
         fitted = Fitted(
             features=self.table.features,
@@ -179,9 +241,31 @@ class Fitting(NamedTuple):
             score=fitted.sentence(),
             metric=_metric(fitted),
         )
+        if gap is not None:
+            verdict = judge_rounded(
+                verdict,
+                ended.stop,
+                gap,
+                score=fitted.sentence(),
+                validated=self.table.validation is not None,
+            )
         params = tree.to_numpy(ended.params)
         fitted.run = make_run(ended, params=params, verdict=verdict, settings=settings)
         return fitted
+
+
+def _outputs(table: TableData) -> int:
+    """How many a model has: one a class from three classes on."""
+    target, loss = table.target, table.loss
+    by_class = target.task == "multiclass" or loss.tasks == ("multiclass",)
+    return len(target.classes) if by_class else 1
+
+
+def _own_loss(table: TableData, model: Model) -> Any:
+    """The loss; one of the user's own once it is known how it can be used."""
+    linear = isinstance(model, Linear)
+    outputs = _outputs(table)
+    return settled(table.loss, table.train.target, linear=linear, n_outputs=outputs)
 
 
 def _metric(fitted: Fitted) -> tuple[float, float] | None:
@@ -221,11 +305,25 @@ def _penalties(asked: dict[str, Any]) -> dict[str, float]:
     found = {}
     for name in ("l1", "l2"):
         weight = asked[name]
+        if name == "l2" and isinstance(asked[name], str) and asked[name] == "auto":
+            continue
         if not is_number(weight) or not 0 <= weight < float("inf"):
             raise UsageError(f"{name}={weight!r}: must be >= 0 and finite.")
         if weight > 0:
             found[name] = float(weight)
     return found
+
+
+def _penalised(fitting: Fitting, plan: Plan, l2: Any) -> Fitting:
+    """The fit with the l2 that was left to us, where rows can tell it; else with 0."""
+    linear = fitting.linear
+    free = isinstance(l2, str) and plan.to_optimum and is_smooth(fitting.table.loss)
+    if linear is None or not free or linear.l1:
+        return fitting
+    found = strength_of(linear)
+    plan.chosen["l2"] = found.reason
+    numbers = {**fitting.numbers, "objective": {"l2": found.l2}}
+    return fitting._replace(numbers=numbers)
 
 
 def _check_batches(gtol: float | None, rule: Rule, blocks: Blocks) -> None:
@@ -242,60 +340,3 @@ def _check_batches(gtol: float | None, rule: Rule, blocks: Blocks) -> None:
             f"gtol={gtol:g}: the gradient of a batch is noisy and proves nothing; "
             "use batch_size='full', or patience with validation rows."
         )
-
-
-def _settings(fitting: Fitting, plan: Plan, asked: dict[str, Any]) -> dict[str, Any]:
-    """What was asked, inferred and chosen, as plain data."""
-    weights = asked["sample_weight"]
-    return {
-        **_data_settings(fitting, plan, asked["validation"]),
-        **_rule_settings(fitting, plan),
-        "model": fitting.model.to_json(),
-        "penalty": fitting.numbers["objective"],
-        "class_weight": _plain(asked["class_weight"]),
-        "sample_weight": weights if isinstance(weights, str) else weights is not None,
-        **{name: asked[name] for name in STOPPING},
-        "seed": asked["seed"],
-        "precision": "float32",
-    }
-
-
-def _data_settings(fitting: Fitting, plan: Plan, validation: Any) -> dict[str, Any]:
-    table, blocks = fitting.table, fitting.blocks
-    held = table.validation
-    return {
-        "target": table.target.name,
-        "task": table.target.task,
-        "task_reason": table.target.reason,
-        "rows": {
-            "train": blocks.n_rows,
-            "validation": 0 if held is None else len(held.target),
-            "target_missing": table.target.missing,
-        },
-        "columns": len(table.features.names),
-        "notes": list(table.features.notes),
-        "validation_share": validation if isinstance(validation, int | float) else None,
-        "batch_size": blocks.batch_size,
-        "first": None if plan.first is None else plan.first.rule,
-        "epochs": plan.epochs,
-        "chosen": plan.chosen,
-        "loss": str(table.loss),
-    }
-
-
-def _rule_settings(fitting: Fitting, plan: Plan) -> dict[str, Any]:
-    rule, numbers = fitting.rule, fitting.numbers
-    own = rule.optimizer.learning_rate is None or rule.rate_of is not None
-    return {
-        "optimizer": rule.optimizer.name,
-        "learning_rate": None if own else numbers["learning_rate"],
-        "schedule": None if plan.schedule is None else str(plan.schedule),
-        **numbers["hyper"],
-        **numbers["clips"],
-    }
-
-
-def _plain(class_weight: Any) -> Any:
-    if isinstance(class_weight, Mapping):
-        return {str(label): float(weight) for label, weight in class_weight.items()}
-    return class_weight

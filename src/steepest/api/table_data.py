@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -12,10 +13,12 @@ import pyarrow as pa
 from steepest.core.errors import DataError, UsageError
 from steepest.core.numbers import is_number
 from steepest.core.suggest import did_you_mean
+from steepest.core.words import plural
 from steepest.data.features import Features
+from steepest.data.gaps import check_missing, infinite_note, refuse_missing_target
 from steepest.data.orders import split
 from steepest.data.reading import table_and_target
-from steepest.data.target import Target
+from steepest.data.target import TASKS, Target
 from steepest.data.weights import class_weights, row_weights, sample_weights
 from steepest.problems.losses import Loss, get_loss
 
@@ -23,8 +26,8 @@ from steepest.problems.losses import Loss, get_loss
 class Rows(NamedTuple):
     """Encoded rows."""
 
-    inputs: np.ndarray[Any, Any]
-    """(n, d) float32."""
+    inputs: Any
+    """(n, d) float32, an array or sparse rows."""
     target: np.ndarray[Any, Any]
     """(n,) float32, or int32 class indices."""
     weight: np.ndarray[Any, Any]
@@ -39,6 +42,8 @@ class TableData(NamedTuple):
     loss: Loss
     train: Rows
     validation: Rows | None
+    dropped: int = 0
+    """rows with a target that were left out for lack of another value"""
 
 
 def prepare(
@@ -52,6 +57,8 @@ def prepare(
     class_weight: str | Mapping[Any, float] | None,
     sample_weight: Any,
     standardize: bool,
+    hash_bits: int | None,
+    missing: str,
     seed: int,
 ) -> TableData:
     """Read, infer, check, split and encode.
@@ -64,44 +71,156 @@ def prepare(
     """
     table, name = table_and_target(data, target)
     found = Target.infer(table[name], task=task, name=name)
-    chosen = get_loss(loss, task=found.task)
-    _, keep = found.encode(table[name])
-    weights = _given_weights(sample_weight, table)[keep]
-    table = table.filter(pa.array(keep))
+    chosen = _loss_for(loss, found, asked=task)
+    factors = [_given_weights(sample_weight, table)]
+    left_out = {name, *_ignored(ignore, table)}
+    if isinstance(sample_weight, str):
+        left_out.add(sample_weight)
+    learn = functools.partial(
+        Features.infer,
+        exclude=left_out,
+        standardize=standardize,
+        hash_bits=hash_bits,
+        missing=check_missing(missing),
+    )
+    usable = _usable(table, found, learn, missing)
+    places, whole = np.flatnonzero(usable.keep), table
+    table, found = table.filter(pa.array(usable.keep)), usable.target
     train_rows, held_rows = _split(table, found, validation, seed)
     train = table.take(pa.array(train_rows))
     if chosen.scales_target:
         found = _scaled(found, train, validation)
     y, _ = found.encode(table[name])
-    chosen.check_target(y, n_classes=len(found.classes) or None)
-    left_out = {name, *_ignored(ignore, table)}
-    if isinstance(sample_weight, str):
-        left_out.add(sample_weight)
-    features = Features.infer(train, exclude=left_out, standardize=standardize)
+    chosen.check_target(y, n_classes=len(found.classes) or None, rows=places + 1)
+    features = learn(train, rows=places[train_rows] + 1)
+    notes = [*usable.notes, *features.notes, *_filled(features, whole, usable.keep)]
     if _is_share(validation) and validation and not len(held_rows):
-        features = replace(features, notes=(*features.notes, _none_held(table)))
-    factors = [weights]
+        notes.append(_none_held(table))
+    features = replace(features, notes=tuple(notes))
+    factors = [factor[usable.keep] for factor in factors]
     if class_weight is not None:
         factors.append(class_weights(y, found, class_weight))
-    rows = Rows(features.encode(table), y, row_weights(*factors))
+    weight = row_weights(*factors)
+    if class_weight is not None or sample_weight is not None:
+        _refuse_one_value(found, y[train_rows], weight[train_rows])
+    rows = Rows(_encoded(features, whole, usable.keep), y, weight)
     held = Rows(*(part[held_rows] for part in rows)) if len(held_rows) else None
     if validation is not None and not _is_share(validation):
         held = _own_validation(validation, features, found, chosen)
     elif held is not None and not held.weight.any():
         raise DataError("validation: every row in it weighs 0; take a larger share.")
-    return TableData(
-        features, found, chosen, Rows(*(part[train_rows] for part in rows)), held
+    train_part = Rows(*(part[train_rows] for part in rows))
+    return TableData(features, found, chosen, train_part, held, usable.dropped)
+
+
+def _loss_for(loss: Any, target: Target, *, asked: str | None) -> Loss:
+    """The loss, refused where the target is not for it."""
+    try:
+        return get_loss(loss, task=target.task)
+    except UsageError as error:
+        known = get_loss(loss)  # raises the same where the task is not to blame
+        others = [task for task in known.tasks if task in TASKS]
+        if asked is not None or not others:
+            raise
+        hint = f"{target.reason} If it is meant otherwise, set task={others[0]!r}."
+        raise UsageError(f"{error} {hint}") from error
+
+
+class Usable(NamedTuple):
+    """The rows of a table that are used."""
+
+    keep: np.ndarray[Any, Any]
+    """(n,) true for them"""
+    target: Target
+    notes: tuple[str, ...] = ()
+    dropped: int = 0
+    """rows with a target that were left out for lack of another value"""
+
+
+def _usable(table: pa.Table, found: Target, learn: Any, missing: str) -> Usable:
+    """Which rows are used, and what the user should be told of the others."""
+    column, name = table[found.name], found.name
+    _, keep = found.encode(column)
+    notes = infinite_note(column, name)
+    if missing == "impute":
+        return Usable(keep, found, notes)
+    if missing == "refuse":
+        refuse_missing_target(name, keep)
+        learn(table).gaps(table, presence=True).refuse()
+        return Usable(keep, found)
+    gaps = learn(table.filter(pa.array(keep))).gaps(table, within=keep)
+    if not gaps.rows.any():
+        return Usable(keep, found, notes)
+    keep, dropped = keep & ~gaps.rows, int(gaps.rows.sum())
+    notes = (*notes, f"rows left out for lack of a value: {gaps.told()}.")
+    try:
+        again = Target.infer(column.filter(pa.array(keep)), task=found.task, name=name)
+    except DataError as error:
+        left = f"{plural(int(keep.sum()), 'row')} of {len(keep):,}"
+        raise DataError(
+            f"missing='drop' leaves {left}, too few to learn from; missing are "
+            f"{gaps.told()}. Leave such columns out, or set missing='impute'."
+        ) from error
+    again = replace(again, reason=found.reason, missing=found.missing)
+    return Usable(keep, again, notes, dropped)
+
+
+def _filled(
+    features: Features, table: pa.Table, keep: np.ndarray[Any, Any]
+) -> tuple[str, ...]:
+    """A note on what is filled in."""
+    if features.missing != "impute":
+        return ()
+    told = features.gaps(table, within=keep).told()
+    return (f"missing values are filled in and flagged: {told}.",) if told else ()
+
+
+def _refuse_one_value(
+    target: Target, y: np.ndarray[Any, Any], weight: np.ndarray[Any, Any]
+) -> None:
+    """Weights of 0 may leave one value alone to train on, or none."""
+    seen = y[weight > 0]
+    if len(seen) and not (seen == seen[0]).all():
+        return
+    told = "every row to train on weighs 0"
+    if len(seen):
+        value = target.decode(seen[:1]).tolist()[0]
+        told = f"it is {value!r} in every row to train on that weighs more than 0"
+    raise DataError(
+        f"target {target.name}: {told}, so there is nothing to learn. Give rows of "
+        "other values a weight above 0."
     )
 
 
+def _encoded(features: Features, table: pa.Table, keep: np.ndarray[Any, Any]) -> Any:
+    """The rows to keep as numbers; errors count rows in the whole table."""
+    try:
+        return features.encode(table.filter(pa.array(keep)))
+    except DataError:
+        features.encode(table)
+        raise
+
+
 def encode_rows(data: Any, features: Features, target: Target) -> Rows:
-    """Another table, with its target, as rows of weight 1; missing targets dropped."""
+    """Another table, with its target, as rows of weight 1; missing targets dropped.
+
+    Args:
+        data: the table.
+        features: how its columns become numbers; it may leave out rows, too.
+        target: how its target does.
+    """
     table, name = table_and_target(data, target.name)
     y, keep = target.encode(table[name])
     if not keep.any():
         raise DataError(f"target {name}: every value is missing in this table.")
-    kept = table.filter(pa.array(keep))
-    return Rows(features.encode(kept), y, np.ones(len(y), np.float32))
+    whole = features.complete(table)
+    y, keep = y[whole[keep]], keep & whole
+    if not keep.any():
+        raise DataError(
+            "every row lacks a value, and the model leaves such rows out "
+            "(missing='drop')."
+        )
+    return Rows(_encoded(features, table, keep), y, np.ones(len(y), np.float32))
 
 
 def _own_validation(data: Any, features: Features, target: Target, loss: Loss) -> Rows:

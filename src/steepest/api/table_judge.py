@@ -35,6 +35,11 @@ class TableJudge:
         """Whether there are validation rows."""
         return self._held is not None
 
+    @property
+    def restores(self) -> bool:
+        """Whether the params that are best on them are returned."""
+        return self.validates
+
     def epoch(self, state: State) -> float | None:
         """Mean loss on the validation rows, None when there are none."""
         if self._held is None:

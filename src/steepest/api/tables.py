@@ -21,15 +21,18 @@ def fit(
     learning_rate: float | None = None,
     schedule: Any = None,
     batch_size: int | Literal["auto", "full"] = "auto",
+    average: bool = False,
     epochs: int | None = None,
     validation: Any = 0.1,
     patience: int | None = None,
     l1: float = 0.0,
-    l2: float = 0.0,
+    l2: float | Literal["auto"] = "auto",
     class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
     sample_weight: Any = None,
     ignore: Iterable[str] = (),
     standardize: bool = True,
+    hash_bits: int | None = None,
+    missing: Literal["impute", "drop", "refuse"] = "impute",
     clip_norm: float | None = None,
     clip_value: float | None = None,
     gtol: float | None = None,
@@ -46,32 +49,59 @@ def fit(
 
     Args:
         data: a path or glob (CSV, Parquet, Arrow), a pandas or polars frame, an Arrow
-            table, a dict of columns, a NumPy array, or a pair (X, y).
+            table, a dict of columns, a NumPy array, or a pair (X, y), where X may be
+            sparse rows of SciPy for a linear model.
         target: the column to predict; for (X, y) it may be left out.
         model: "linear", "mlp", either with options ("mlp:hidden=64/32,norm=batch"), a
             steepest.MLP, any Equinox module, or (params, apply).
         task: "regression", "binary", "multiclass"; None infers it from the target.
         loss: "auto", a name of steepest.LOSSES ("huber:2"), or a function
-            loss(prediction, target) that gives one value a row.
+            loss(prediction, target): of arrays of rows, with jax.numpy, one value a
+            row; or for linear models of two plain numbers, one value, with `math` and
+            `if`, which is compiled. What is both is compiled.
         optimizer: "auto", a name of steepest.OPTIMIZERS, or an Optax transformation.
             "auto" takes a linear model with a convex loss to its optimum: a pass of
             adagrad on batches where rows are many, then L-BFGS on all rows. For other
             models, or where a rate, a schedule or a batch size is named, it is adam.
+            Kinks (absolute, quantile, hinge, l1) are rounded off on the way, ever
+            less; the verdict says how much lower the minimum may be. "normalized" is
+            for linear models: row by row, safe on raw columns at any rate.
         learning_rate: step length per unit of gradient, > 0. Given with
             optimizer="auto", adam takes it as it stands, without a schedule.
         schedule: such as "inverse_time:decay=0.1,per=epoch" or "cosine".
         batch_size: rows a step: "full" is batch descent, 1 is stochastic descent, any
-            number between is mini-batch descent.
+            number between is mini-batch descent; at most the rows to train on. A step
+            of B rows is one along their mean gradient, all taken at one point: not B
+            steps of a row each, every one from where the last ended. Both agree to
+            first order in the rate a of single rows, where that of B rows is B a. So
+            B a is the rate to choose, unless it is too large to descend (for gd, 2 /
+            the largest curvature or more).
+        average: return the mean of the params that steps on batches of a linear model
+            met, from the second pass on (Polyak and Juditsky 1992).
         epochs: passes over the data at most.
-        validation: share of rows to hold out, a table of your own, or None.
+        validation: share of rows to hold out, a table of your own, or None. The params
+            of the epoch that is best on them are returned. On the way to the optimum of
+            a smooth loss they choose nothing unless patience is given.
         patience: epochs without a better validation loss before stopping.
-        l1: weight of the sum of |coefficients|. With model="linear" on batches those
-            of no use become 0; elsewhere, by its subgradient, they come close to it.
-        l2: weight of half the sum of squared coefficients.
+        l1: weight of the sum of |coefficients|. With model="linear", where nothing of
+            the step or batches are named, those of no use become 0; elsewhere, by its
+            subgradient, they come close to it.
+        l2: weight of half the sum of squared coefficients. "auto", on the way to the
+            optimum of a smooth loss, is the strength whose models predict rows best
+            that they did not see; elsewhere 0.
         class_weight: "balanced", or a dict of label to weight.
         sample_weight: a column of the table, or one weight >= 0 a row.
         ignore: columns to leave out.
-        standardize: bring number columns to mean 0 and deviation 1.
+        standardize: bring number columns to mean 0 and deviation 1, those of sparse
+            rows to a root mean square of 1 where they are not 0.
+        hash_bits: hash text into 2^hash_bits columns, +1 or -1 for a category or a
+            word, instead of a column for each of its 64 most frequent values: for
+            linear models of wide categories and of text. 18 is usual.
+        missing: what is done about missing and infinite values in columns: "impute"
+            fills them in (numbers by their mean) and flags them by a column of their
+            own; "drop" leaves the rows out, but for predictions, where gaps are filled
+            in; "refuse" raises an error that names the row. Rows that lack the target
+            are left out and counted; with "refuse" they are an error, too.
         clip_norm: shorten gradients longer than this.
         clip_value: cut gradient entries to [-clip_value, clip_value].
         gtol: stop at this gradient norm; only with batch_size="full".
@@ -95,6 +125,15 @@ def fit(
     ...               learning_rate=0.1, epochs=300, validation=None)
     >>> line.predict(np.array([[2.0]])).round(3).tolist()
     [7.0]
+
+    One pass over four rows, a row a step, and as one step at four times the rate:
+
+    >>> rows = np.array([[1.0], [2.0], [3.0], [4.0]]), np.array([1.0, 3.0, 2.0, 5.0])
+    >>> once = dict(optimizer="gd", epochs=1, validation=None, standardize=False)
+    >>> passes = [sp.fit(rows, batch_size=b, learning_rate=0.001 * b, **once)
+    ...           for b in (1, 4)]
+    >>> [round(float(one.params["weight"][0, 0]), 4) for one in passes]
+    [0.0076, 0.0074]
     """
     asked = {k: v for k, v in locals().items() if k not in ("data", "target")}
     return fit_table(data, target, asked)

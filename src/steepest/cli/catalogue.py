@@ -23,10 +23,10 @@ def say_gallery() -> None:
 
 def say_optimizers() -> None:
     """Each optimizer: its update, its usual learning rate and other numbers."""
-    from steepest.steps import OPTIMIZERS
+    from steepest.steps import LINEAR_OPTIMIZERS, OPTIMIZERS
 
     say("x the params, g the gradient, a the learning rate\n")
-    for name, optimizer in OPTIMIZERS.items():
+    for name, optimizer in {**OPTIMIZERS, **LINEAR_OPTIMIZERS}.items():
         rate = optimizer.learning_rate
         numbers = [("learning rate", "none needed" if rate is None else f"{rate:g}")]
         numbers += [

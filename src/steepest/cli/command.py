@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from steepest.cli.show import as_options
-from steepest.core.errors import UsageError
+from steepest.cli.show import as_options, as_quoted_options
+from steepest.core.errors import DataError, UsageError
 
 HELP = "Help"
 """The section that comes last."""
@@ -51,6 +51,10 @@ class Command(click.Command):
             return super().invoke(ctx)
         except UsageError as error:
             raise UsageError(as_options(str(error), self)) from error
+        except DataError as error:
+            if type(error) is not DataError:
+                raise
+            raise DataError(as_quoted_options(str(error), self)) from error
 
     def _part(self, ctx: click.Context, args: list[str]) -> tuple[list[str], list[str]]:
         """(options with their values, other words)."""

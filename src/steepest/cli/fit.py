@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,6 +15,7 @@ from steepest.cli.options import (
     NUMBER_OR_NONE,
     WHOLE_OR_NONE,
     IntOrWord,
+    NumberOrWord,
     budget_options,
     given,
     optimizers_option,
@@ -23,6 +26,7 @@ from steepest.cli.options import (
     together,
 )
 from steepest.cli.show import say_json
+from steepest.core.errors import UsageError
 
 
 class Validation(click.ParamType):
@@ -66,6 +70,16 @@ def _split_names(
 ) -> list[str]:
     del ctx, param
     return [name.strip() for part in names for name in part.split(",") if name.strip()]
+
+
+def _refuse_bare_target(data: tuple[str, ...]) -> None:
+    """A last word that can be no file is taken for the target, which has an option."""
+    last = data[-1]
+    if len(data) > 1 and re.fullmatch(r"\w+", last) and not Path(last).exists():
+        raise UsageError(
+            f"{last}: no such file. To predict a column of this name, write --target "
+            f"{last}."
+        )
 
 
 _table = together(
@@ -113,6 +127,21 @@ _table = together(
         section="Table",
         help="Bring number columns to mean 0 and deviation 1. Default: yes.",
     ),
+    option(
+        "--missing",
+        metavar="impute|drop|refuse",
+        section="Table",
+        help="What to do about missing values: fill in and flag, leave out the rows, "
+        "or raise an error that names them. Default impute.",
+    ),
+    option(
+        "--hash-bits",
+        type=WHOLE_OR_NONE,
+        metavar="BITS",
+        section="Table",
+        help="Hash text into 2^BITS columns, for linear models of many categories or "
+        "words; 18 is usual. Default none.",
+    ),
 )
 _model = together(
     option(
@@ -136,10 +165,12 @@ _model = together(
     ),
     option(
         "--l2",
-        type=float,
-        metavar="NUMBER",
+        type=NumberOrWord("auto"),
+        metavar="NUMBER|auto",
         section="Model",
-        help="Weight of half the sum of squared coefficients. Default 0.",
+        help="Weight of half the sum of squared coefficients. Default auto: what "
+        "predicts rows best that were left out, for linear models with a smooth loss "
+        "that go to the optimum; else 0.",
     ),
 )
 _stop = together(
@@ -180,6 +211,7 @@ _stop = together(
     steepest fit data.csv --target y --model mlp:hidden=64/64 --patience 5
     steepest fit data.csv --target late --class-weight balanced --json
     steepest fit data.csv --target y --batch-size full --optimizer gd --gtol 1e-3
+    steepest fit data.csv --target y --hash-bits 18
     """,
 )
 @click.argument("data", nargs=-1, required=True)
@@ -191,6 +223,12 @@ _stop = together(
     metavar="ROWS|full",
     section="Step",
     help="Rows a step: full is batch descent, 1 is stochastic descent. Default auto.",
+)
+@option(
+    "--average",
+    is_flag=True,
+    section="Step",
+    help="Return the mean of the params that steps on batches met. Default: no.",
 )
 @step_options
 @_stop
@@ -205,12 +243,14 @@ def command(
 
     DATA is a CSV (also .gz), Parquet or Arrow file, a glob, a folder of them, or
     several. Columns are read as they are: numbers are standardised, categories and
-    dates encoded, missing values filled in and flagged.
+    dates encoded, missing values filled in and flagged (see --missing).
     """
     from steepest import api
     from steepest.cli.fit_report import say_fit
 
     options = given(ctx, "data", "as_json", "strict")
+    if "target" not in options:
+        _refuse_bare_target(data)
     with interruptible():
         fitted = api.fit(data[0] if len(data) == 1 else list(data), **options)
     assert fitted.run is not None  # noqa: S101  a fit always has its run

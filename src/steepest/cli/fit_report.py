@@ -17,6 +17,7 @@ from steepest.cli.show import (
     say_scores,
     sparkline,
 )
+from steepest.core.words import plural
 
 if TYPE_CHECKING:
     from steepest.api import Fitted
@@ -57,7 +58,7 @@ def say_fit(
 def _inferred(fitted: Fitted, run: Run) -> list[tuple[str, str]]:
     settings = run.settings
     task, reason = settings["task"], settings["task_reason"]
-    columns, numbers = len(fitted.features.columns), len(fitted.features.names)
+    columns, numbers = len(fitted.features.columns), fitted.features.width
     used = (
         f"{columns:,}" if numbers == columns else f"{columns:,}, as {numbers:,} numbers"
     )
@@ -67,7 +68,14 @@ def _inferred(fitted: Fitted, run: Run) -> list[tuple[str, str]]:
         ("columns", used),
         *[("note", note) for note in settings["notes"]],
         ("model", f"{_model(fitted.model.to_json())}, loss {_loss(fitted, run)}"),
+        *_strength(settings),
     ]
+
+
+def _strength(settings: dict[str, Any]) -> list[tuple[str, str]]:
+    """The l2 that was left to us, and why it is that."""
+    reason = settings["chosen"].get("l2")
+    return [("l2", f"{settings['penalty']['l2']:.3g}, {reason}")] if reason else []
 
 
 def _loss(fitted: Fitted, run: Run) -> str:
@@ -78,8 +86,9 @@ def _loss(fitted: Fitted, run: Run) -> str:
 
 def _rows(rows: dict[str, int]) -> str:
     text = f"{rows['train']:,} to train on, {rows['validation']:,} to validate"
-    missing = rows["target_missing"]
-    return f"{text}; {missing:,} left out for lack of a target" if missing else text
+    lacking = {"a target": rows["target_missing"], "a value": rows["incomplete"]}
+    told = [f"{n:,} left out for lack of {what}" for what, n in lacking.items() if n]
+    return "; ".join([text, *told])
 
 
 def _model(recipe: dict[str, Any]) -> str:
@@ -93,14 +102,14 @@ def _course(run: Run) -> list[tuple[str, str]]:
     settings = run.settings
     size, rate = settings["batch_size"], settings["learning_rate"]
     first = settings.get("first")
-    before = f"{first} on batches once, then " if first else ""
+    before = f"{first}, then " if first else ""
     parts = [f"{before}{settings['optimizer']}"]
     if rate is not None:
         parts.append(f"learning rate {rate:g}")
     if settings["schedule"] is not None:
         parts.append(f"schedule {settings['schedule']}")
     whole = size in ("full", settings["rows"]["train"])
-    parts.append("all rows a step" if whole else f"{size:,} rows a step")
+    parts.append("all rows a step" if whole else f"{plural(size, 'row')} a step")
     epochs = float(run.trace.epoch[-1])
     took = f"{run.steps:,} in {epochs:.4g} epochs, {run.seconds:.3g} s"
     return [

@@ -81,6 +81,21 @@ def as_options(text: str, command: click.Command) -> str:
     return text.replace(" or None ", " or none ")
 
 
+def as_quoted_options(text: str, command: click.Command) -> str:
+    """An error about data, which holds words of the user's: only name='value' is ours.
+
+    >>> command = click.Command("fit", params=[click.Option(["--task"])])
+    >>> as_quoted_options("task: 3 classes. Use task='multiclass'.", command)
+    'task: 3 classes. Use --task multiclass.'
+    """
+    names = "|".join(str(p.name) for p in command.params)
+
+    def spelt(found: re.Match[str]) -> str:
+        return f"--{_dashed(found[1])} {found[2]}"
+
+    return re.sub(rf"(?<![-\w])({names})='([\w.]+)'", spelt, text)
+
+
 def _dashed(name: str) -> str:
     return name.replace("_", "-")
 

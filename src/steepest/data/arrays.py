@@ -20,6 +20,8 @@ MISSING = (
     *("", "?", "NA", "N/A", "n/a", "#N/A", "#NA", "<NA>", "NaN", "nan", "-NaN"),
     *("-nan", "NULL", "Null", "null", "None", "none"),
 )
+NAN_WORDS = ("nan", "NaN", "NaT", "<NA>")
+"""What missing labels become where NumPy and pandas turn them into text."""
 SECONDS_PER = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 LARGEST = float(np.finfo(np.float32).max)
 TEXT = pa.large_string()  # one type for all text: its chunks have no 2 GB limit
@@ -87,10 +89,29 @@ def as_column(values: Any, name: str) -> pa.ChunkedArray:
         column = pa.array(values, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise DataError(
-            f"column {name}: its values have no common type ({error}). "
-            "Make them all numbers, all text or all dates."
+            f"column {name}{_odd_one(values) or f' ({error})'}: no common type. Make "
+            "its values all numbers, all text or all dates."
         ) from error
     return column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
+
+
+def _odd_one(values: Any) -> str:
+    """Where the first value is that is of another type than those above it.
+
+    >>> _odd_one(["a", None, 1])
+    ', row 3: 1 is of type int, unlike those above it'
+    """
+    seen: set[str] = set()
+    for row, value in enumerate(values, start=1):
+        if value is None or str(value) in NAN_WORDS:
+            continue
+        kind = type(value).__name__
+        seen.add("number" if kind in ("int", "float") else kind)
+        if len(seen) > 1:
+            return (
+                f", row {row}: {value!r:.60} is of type {kind}, unlike those above it"
+            )
+    return ""
 
 
 def _one_dimension(values: Any, name: str) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 
 from steepest.core.errors import UsageError
 from steepest.core.numbers import is_whole
+from steepest.core.words import plural
 from steepest.data.orders import order
 
 BLOCK_BYTES = 4 << 20
@@ -35,14 +36,14 @@ class Blocks:
     Args:
         arrays: arrays with one leading axis of rows: inputs, target, and last the
             weight of each row.
-        batch_size: rows a batch, from 1; "full" for all of them in one batch.
+        batch_size: rows a batch, from 1 to all; "full" for all in one batch.
         seed: of the shuffles; each epoch draws its own order.
         fill: whether the ragged batch is filled up with rows of weight 0. Then one
             program fits all batches; not for models in which the rows of a batch
             meet (batch norm).
 
     Raises:
-        UsageError: a batch size that is not a whole number >= 1.
+        UsageError: a batch size that is not a whole number from 1 to all rows.
 
     >>> blocks = Blocks((np.arange(5.0), np.ones(5)), batch_size=2, seed=0)
     >>> blocks.batches_per_epoch, blocks.samples_at(4)
@@ -116,13 +117,13 @@ def batch_rows(batch_size: int | str, n_rows: int) -> int:
     """Rows a batch holds.
 
     Args:
-        batch_size: a whole number >= 1, or "full".
-        n_rows: rows of the table, which no batch exceeds.
+        batch_size: a whole number from 1 to n_rows, or "full".
+        n_rows: rows of the table.
 
     Raises:
         UsageError: anything else.
 
-    >>> batch_rows("full", 10), batch_rows(32, 10), batch_rows(4, 10)
+    >>> batch_rows("full", 10), batch_rows(10, 10), batch_rows(4, 10)
     (10, 10, 4)
     """
     if batch_size == "full":
@@ -131,4 +132,9 @@ def batch_rows(batch_size: int | str, n_rows: int) -> int:
         raise UsageError(
             f"batch_size={batch_size!r}: must be a whole number >= 1, 'full' or 'auto'."
         )
-    return min(int(batch_size), n_rows)
+    if int(batch_size) > n_rows:
+        raise UsageError(
+            f"batch_size={batch_size}: there are only {plural(n_rows, 'row')} to train "
+            "on. Take at most so many, or batch_size='full' for all of them."
+        )
+    return int(batch_size)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -47,6 +48,10 @@ class Column(ABC):
     ) -> np.ndarray[Any, Any]:
         """The column as float32, shape (n, len(names)); always finite."""
 
+    def gone(self, column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
+        """(n,) true where a value is missing; as text where a kind has no other way."""
+        return pc.is_null(to_text(column, self.name)).to_numpy()
+
     def to_json(self) -> dict[str, Any]:
         """A plain dict; `column_from_json` gives an equal column back."""
         return {"kind": self.kind, **dataclasses.asdict(self)}
@@ -81,6 +86,10 @@ class Number(Column):
         )
         return _stack([values], gone, flag=self.flag)
 
+    def gone(self, column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
+        """Missing or infinite."""
+        return ~np.isfinite(to_numbers(column, self.name))
+
 
 @dataclass(frozen=True)
 class Boolean(Column):
@@ -102,6 +111,10 @@ class Boolean(Column):
         values = to_booleans(column, self.name, first_row=first_row)
         gone = np.isnan(values)
         return _stack([np.where(gone, self.fill, values)], gone, flag=self.flag)
+
+    def gone(self, column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
+        """Missing, as text also by a word for it."""
+        return np.isnan(to_booleans(column, self.name))
 
 
 @dataclass(frozen=True)
@@ -181,6 +194,10 @@ class Moment(Column):
                 slots += [np.where(gone, 0.0, wave(angle)) for wave in (np.sin, np.cos)]
         return _stack(slots, gone, flag=self.flag)
 
+    def gone(self, column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
+        """Missing, as text also by a word for it."""
+        return np.isnan(to_seconds(column, self.name, clock=self.clock))
+
 
 @dataclass(frozen=True)
 class Presence(Column):
@@ -197,11 +214,14 @@ class Presence(Column):
         self, column: pa.ChunkedArray, *, first_row: int = 0
     ) -> np.ndarray[Any, Any]:
         """1 where the value is missing."""
+        del first_row  # any value is valid
+        return _stack([], self.gone(column), flag=True)
+
+    def gone(self, column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
+        """Missing or infinite."""
         if kind_of(column.type) == "number":
-            gone = ~np.isfinite(to_numbers(column, self.name, first_row=first_row))
-        else:
-            gone = pc.is_null(to_text(column, self.name)).to_numpy()
-        return _stack([], gone, flag=True)
+            return ~np.isfinite(to_numbers(column, self.name))
+        return super().gone(column)
 
 
 KINDS: dict[str, type[Column]] = {
@@ -209,21 +229,23 @@ KINDS: dict[str, type[Column]] = {
 }
 
 
-def column_from_json(data: dict[str, Any]) -> Column:
-    """The column that `Column.to_json` wrote.
+def column_from_json(
+    data: dict[str, Any], kinds: Mapping[str, type[Column]] = KINDS
+) -> Column:
+    """The column that `Column.to_json` wrote, of one of the kinds.
 
     >>> column_from_json({"kind": "presence", "name": "cabin"})
     Presence(name='cabin')
     """
     fields: dict[str, Any] = dict(data)
     kind = fields.pop("kind", None)
-    for key in ("levels", "parts"):
-        if key in fields:
+    for key in ("levels", "parts", "sizes"):
+        if fields.get(key) is not None:
             fields[key] = tuple(fields[key])
-    if kind not in KINDS:
-        raise DataError(f"column kind {kind!r}: unknown. Known: {', '.join(KINDS)}.")
+    if kind not in kinds:
+        raise DataError(f"column kind {kind!r}: unknown. Known: {', '.join(kinds)}.")
     try:
-        return KINDS[kind](**fields)
+        return kinds[kind](**fields)
     except TypeError as error:
         raise DataError(f"column kind {kind!r}: {error}.") from error
 

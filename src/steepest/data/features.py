@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,23 @@ import pyarrow as pa
 
 from steepest.core.errors import DataError, UsageError
 from steepest.core.suggest import did_you_mean
-from steepest.data.columns import Column, column_from_json
+from steepest.core.words import plural
+from steepest.data.columns import KINDS, Column, column_from_json
 from steepest.data.files import refuse_twice
+from steepest.data.gaps import Gaps, check_missing
+from steepest.data.hashing import check_bits
 from steepest.data.inference import Rules, infer_column
 from steepest.data.reading import array_width
+from steepest.data.sparse_rows import sparse_width
+from steepest.data.wide import (
+    WIDE,
+    Hashed,
+    SparseRows,
+    is_wide,
+    side_by_side,
+    stacked,
+    width_of,
+)
 
 BLOCK_ROWS = 65536  # rows encoded at a time: bounds the temporary memory
 
@@ -28,6 +41,8 @@ class Features:
         notes: sentences about columns that were left out or need a look.
         widths: the least and the most columns a NumPy array must have to be the like
             of the one learnt from; None if a table with names was learnt from.
+        missing: "impute" fills in what is missing, and so does "drop", but `complete`
+            names the rows to leave out; with "refuse" it is an error.
 
     >>> features = Features.infer(pa.table({"x": [1.0, 3.0], "c": ["a", "b"]}))
     >>> features.names
@@ -40,6 +55,7 @@ class Features:
     columns: tuple[Column, ...]
     notes: tuple[str, ...] = ()
     widths: tuple[int, int] | None = None
+    missing: str = "impute"
 
     @classmethod
     def infer(
@@ -49,6 +65,9 @@ class Features:
         exclude: Iterable[str] = (),
         max_levels: int = 64,
         standardize: bool = True,
+        hash_bits: int | None = None,
+        missing: str = "impute",
+        rows: np.ndarray[Any, Any] | None = None,
     ) -> Features:
         """Learn the encoding of every column but the excluded ones.
 
@@ -57,14 +76,20 @@ class Features:
             exclude: columns not to use: the target, weights, keys.
             max_levels: levels of a category that get a column of their own; the rest
                 share one.
-            standardize: numbers become (x - mean) / standard deviation; False leaves
-                them raw.
+            standardize: numbers become (x - mean) / standard deviation, sparse rows x /
+                the usual size of what is not 0; False leaves them raw.
+            hash_bits: text is hashed into 2^hash_bits columns behind all others; None
+                gives its levels columns of their own.
+            missing: what is done about missing values: "impute", "drop" or "refuse".
+            rows: (n,) number of each row where it came from, for notes; None counts
+                from 1.
 
         Returns:
             The learnt encoding, equal for equal tables however they are chunked.
 
         Raises:
-            UsageError: an excluded column that is not there, or max_levels < 1.
+            UsageError: an excluded column that is not there, max_levels < 1, bits that
+                are not 1 to 24, or a way with missing values that is none.
             DataError: no column that could be used.
         """
         if not max_levels >= 1:
@@ -74,46 +99,104 @@ class Features:
         for name in sorted(exclude - set(found)):
             near = did_you_mean(name, found)
             raise UsageError(f"exclude {name!r}: no such column. {near}")
-        rules = Rules(max_levels=max_levels, standardize=standardize)
+        if hash_bits is not None:
+            hash_bits = check_bits(hash_bits)
+        check_missing(missing)
+        rules = Rules(max_levels, standardize, hash_bits, sparse_width(table), rows)
         names = [name for name in found if name not in exclude]
         guesses = [infer_column(name, found[name], rules) for name in names]
         notes = tuple(note for guess in guesses for note in guess.notes)
         columns = tuple(guess.column for guess in guesses if guess.column is not None)
+        if hash_bits is not None and not any(isinstance(c, Hashed) for c in columns):
+            notes = (*notes, "hash_bits: there is no column of text to hash.")
         if not columns:
             told = " ".join(notes) or "There is no column beside the target."
             raise DataError(f"no column can be used as a feature. {told}")
-        return cls(columns, notes, _widths(table, names))
+        return cls(columns, notes, _widths(table, names), missing)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the d encoded columns."""
+        """The names of the encoded columns; hashed ones, the last, have none."""
         return tuple(name for column in self.columns for name in column.names)
 
-    def encode(self, table: pa.Table) -> np.ndarray[Any, Any]:
+    @property
+    def width(self) -> int:
+        """How many encoded columns there are."""
+        return width_of(self.columns)
+
+    @property
+    def sparse(self) -> bool:
+        """Whether rows are encoded as sparse ones."""
+        return is_wide(self.columns)
+
+    def encode(self, table: pa.Table) -> Any:
         """The table as numbers: float32, C order, shape (n, d), always finite.
 
-        Columns are found by name: their order and any others do not matter.
+        Columns are found by name: their order and any others do not matter. Where
+        some are hashed, or were sparse when they came, a csr_array.
 
         Raises:
             DataError: a column that is absent, a value that does not fit it, with
-                its row, or a NumPy array of another width.
+                its row, a NumPy array of another width, or with missing="refuse" a
+                value that is missing.
         """
-        self._check_width(table)
-        by_name = _by_name(table)
-        self._require(list(by_name))
+        by_name = self._found(table)
+        if self.missing == "refuse":
+            advice = (
+                "The model was fitted to refuse them: correct them, or fit another."
+            )
+            Gaps(self.columns, by_name).refuse(advice)
         n_rows, found = table.num_rows, [by_name[c.name] for c in self.columns]
-        encoded = np.empty((n_rows, len(self.names)), np.float32)
+        if self.sparse:
+            starts = range(0, max(n_rows, 1), BLOCK_ROWS)
+            blocks = [
+                side_by_side(self.columns, list(self._parts(found, at)))
+                for at in starts
+            ]
+            return stacked(blocks)
+        encoded = np.empty((n_rows, self.width), np.float32)
         for start in range(0, n_rows, BLOCK_ROWS):
-            stop, left = min(start + BLOCK_ROWS, n_rows), 0
-            for column, values in zip(self.columns, found, strict=True):
-                block = values.slice(start, stop - start)
-                part = column.encode(block, first_row=start)
-                encoded[start:stop, left : left + part.shape[1]] = part
+            left = 0
+            for part in self._parts(found, start):
+                encoded[start : start + len(part), left : left + part.shape[1]] = part
                 left += part.shape[1]
         return encoded
 
+    def gaps(self, table: pa.Table, **options: Any) -> Gaps:
+        """Where the columns lack a value.
+
+        Args:
+            table: (n rows) with the columns.
+            **options: see `Gaps`.
+        """
+        return Gaps(self.columns, self._found(table), **options)
+
+    def complete(self, table: pa.Table) -> np.ndarray[Any, Any]:
+        """(n,) true for rows to use: with missing="drop", those that lack nothing.
+
+        Args:
+            table: (n rows) with the columns.
+        """
+        if self.missing != "drop":
+            return np.ones(table.num_rows, bool)
+        return ~self.gaps(table).rows
+
+    def _found(self, table: pa.Table) -> dict[str, pa.ChunkedArray]:
+        """The columns by name, once it is sure that those in use are there."""
+        self._check_width(table)
+        by_name = _by_name(table)
+        self._require(list(by_name))
+        return by_name
+
+    def _parts(self, found: list[pa.ChunkedArray], start: int) -> Iterator[Any]:
+        """A block of rows, encoded column by column."""
+        for column, values in zip(self.columns, found, strict=True):
+            block = values.slice(start, BLOCK_ROWS)
+            yield column.encode(block, first_row=start)
+
     def _check_width(self, table: pa.Table) -> None:
         """An array's columns are known by place alone: their number must be right."""
+        self._check_sparse(sparse_width(table))
         width = array_width(table)
         if width is None or self.widths is None:
             return
@@ -121,8 +204,28 @@ class Features:
         if not low <= width <= high:
             need = f"{low}" if low == high else f"{low} to {high}"
             raise DataError(
-                f"the array has {width} columns, the model was fitted to {need}. Give "
-                "the same columns in the same order, or a table with names."
+                f"the array has {plural(width, 'column')}, the model was fitted to "
+                f"{need}. Give the same columns in the same order, or a table with "
+                "names."
+            )
+
+    def _check_sparse(self, width: int | None) -> None:
+        """Sparse rows go to a model that was fitted to sparse rows, and no others."""
+        need = [c.width for c in self.columns if isinstance(c, SparseRows)]
+        if not need and width is not None:
+            raise DataError(
+                "the rows are sparse, the model was fitted to columns of their own. "
+                "Give a table like the one it was fitted to, or X.toarray()."
+            )
+        if need and width is None:
+            raise DataError(
+                f"the model was fitted to sparse rows of {need[0]:,} columns. Give "
+                "such rows: scipy.sparse.csr_array(X)."
+            )
+        if need and width != need[0]:
+            raise DataError(
+                f"the sparse rows have {width:,} columns, the model was fitted to "
+                f"{need[0]:,}. Give the same columns in the same order."
             )
 
     def _require(self, present: list[str]) -> None:
@@ -144,7 +247,12 @@ class Features:
         """A plain dict; numbers survive JSON exactly."""
         columns = [column.to_json() for column in self.columns]
         widths = None if self.widths is None else list(self.widths)
-        return {"columns": columns, "notes": list(self.notes), "widths": widths}
+        return {
+            "columns": columns,
+            "notes": list(self.notes),
+            "widths": widths,
+            "missing": self.missing,
+        }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Features:
@@ -154,9 +262,10 @@ class Features:
         except (KeyError, TypeError) as error:
             raise DataError(f"features: not what to_json writes ({error}).") from error
         return cls(
-            tuple(column_from_json(column) for column in columns),
+            tuple(column_from_json(column, KINDS | WIDE) for column in columns),
             tuple(notes),
             None if widths is None else tuple(widths),
+            data.get("missing", "impute"),
         )
 
 

@@ -14,6 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from steepest.core.errors import DataError
+from steepest.core.words import plural
+from steepest.data import wide
 from steepest.data.arrays import (
     kind_of,
     mean_and_scale,
@@ -33,7 +35,9 @@ from steepest.data.columns import (
     Presence,
     turn,
 )
+from steepest.data.hashing import is_prose
 from steepest.data.lookalikes import NUMBER_LIKE, number_habit
+from steepest.data.sparse_rows import is_sparse
 
 FEW = 10  # this many distinct texts, none repeated, make an identifier
 DATE_LIKE = re.compile(r"\s*\d{4}-\d{2}-\d{2}")
@@ -45,6 +49,16 @@ class Rules:
 
     max_levels: int = 64
     standardize: bool = True
+    hash_bits: int | None = None
+    """Text is hashed into 2^hash_bits columns; None for columns of its levels."""
+    sparse_width: int | None = None
+    """Columns of sparse rows, if the table holds such."""
+    rows: np.ndarray[Any, Any] | None = None
+    """(n,) number of each row where it came from; None counts from 1."""
+
+    def row(self, place: int) -> int:
+        """The number of the row at a place, counted from 0."""
+        return place + 1 if self.rows is None else int(self.rows[place])
 
 
 @dataclass(frozen=True)
@@ -64,6 +78,8 @@ def infer_column(name: str, column: pa.ChunkedArray, rules: Rules) -> Guess:
     ('x: left out, it is 7 in every row.',)
     """
     kind = kind_of(column.type)
+    if rules.sparse_width is not None and is_sparse(column.type):
+        return _sparse(name, column, rules.sparse_width, rules)
     if kind == "unknown":
         advice = "Turn it into columns of numbers or text to use it."
         return Guess(None, (f"{name}: left out, {column.type} is not used. {advice}",))
@@ -85,12 +101,19 @@ def _single(name: str, value: Any, *, missing: bool) -> Guess:
     return Guess(None, (f"{name}: left out, it is {value} in every row.",))
 
 
+def _sparse(name: str, column: pa.ChunkedArray, width: int, rules: Rules) -> Guess:
+    found = wide.learnt(name, column, width, scale=rules.standardize)
+    return Guess(found, () if found else (f"{name}: left out, it is 0 in every row.",))
+
+
 def _number(name: str, column: pa.ChunkedArray, rules: Rules) -> Guess:
     values = to_numbers(column, name)
     seen = values[np.isfinite(values)]
     infinite = int(np.isinf(values).sum())
     notes = (
-        (f"{name}: {infinite} infinite values count as missing.",) if infinite else ()
+        (f"{name}: {plural(infinite, 'infinite value')} counted as missing.",)
+        if infinite
+        else ()
     )
     if not seen.size:
         return Guess(None, (*notes, *_all_missing(name).notes))
@@ -142,19 +165,34 @@ def _text(name: str, column: pa.ChunkedArray, rules: Rules) -> Guess:
         dates = _try_dates(name, text, rules)
         if dates is not None:
             return dates
-    notes = _number_notes(name, text, counts)
+    notes = _number_notes(name, text, counts, rules)
     if len(counts) == 1:
         return _single(name, repr(next(iter(counts))), missing=seen < len(text))
+    bits = rules.hash_bits
+    if bits is not None and is_prose(counts, n_distinct=len(counts), n_rows=seen):
+        told = f"{name}: its words are hashed into {1 << bits:,} columns."
+        return Guess(wide.Hashed(name, bits, True), (*notes, told))
     if len(counts) == seen and seen >= FEW:
         like = "" if notes else ", like a name or a key"
         told = f"{name}: left out, all {seen} values differ{like}."
         return Guess(None, (*notes, told))
+    if bits is not None:
+        gaps = seen < len(text)
+        told = _told_hashed(name, len(counts), bits, missing=gaps)
+        return Guess(wide.Hashed(name, bits, False), (*notes, told))
     column_ = Category(name, tuple(counts)[: rules.max_levels], seen < len(text))
     if len(counts) > rules.max_levels:
         rest = len(counts) - rules.max_levels
         told = f'{name}: {rest} rarer levels of {len(counts)} share the slot "other".'
         notes = (*notes, told)
     return Guess(column_, notes)
+
+
+def _told_hashed(name: str, n_levels: int, bits: int, *, missing: bool) -> str:
+    gaps = ", missing as one of them" if missing else ""
+    told = f"{name}: its {n_levels:,} values are hashed into {1 << bits:,} columns"
+    crowd = " Many share one: take more bits." if 4 * n_levels > 1 << bits else ""
+    return f"{told}{gaps}.{crowd}"
 
 
 def count_values(text: pa.ChunkedArray) -> dict[str, int]:
@@ -182,7 +220,7 @@ def _try_dates(name: str, text: pa.ChunkedArray, rules: Rules) -> Guess | None:
 
 
 def _number_notes(
-    name: str, text: pa.ChunkedArray, counts: dict[str, int]
+    name: str, text: pa.ChunkedArray, counts: dict[str, int], rules: Rules
 ) -> tuple[str, ...]:
     """A warning for a column of numbers that a few words turned into text."""
     distinct = pa.array(counts, text.type)
@@ -198,6 +236,6 @@ def _number_notes(
         told = "its values are all numbers, but it is text. Convert it if it measures."
         return (f"{name}: {told}",)
     word = distinct.filter(pc.invert(numeric))[0].as_py()
-    row = pc.index(text, pa.scalar(word, text.type)).as_py() + 1
+    row = rules.row(pc.index(text, pa.scalar(word, text.type)).as_py())
     told = f"{n_numbers} of {len(counts)} distinct values are numbers, but {word!r}"
     return (f"{name}: {told} (row {row}) makes it text.",)

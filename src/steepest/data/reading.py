@@ -15,13 +15,15 @@ from steepest.core.numbers import is_whole
 from steepest.core.suggest import did_you_mean
 from steepest.data.arrays import as_column
 from steepest.data.files import read_paths, refuse_twice
+from steepest.data.sparse_rows import is_scipy, to_table
 
 WIDTH = b"steepest.width"
 """Key in a table's metadata: the columns of the NumPy array that it was made of."""
 FRAME_PROTOCOLS = ("__arrow_c_stream__", "__arrow_c_array__", "__dataframe__")
 ACCEPTED = (
     "a path, a glob or a folder (CSV, Parquet, Arrow), a list of paths, a data frame, "
-    "an Arrow table, a dict of columns, a NumPy array of shape (n, d), or (X, y)"
+    "an Arrow table, a dict of columns, a NumPy array of shape (n, d), sparse rows of "
+    "SciPy, or (X, y)"
 )
 
 
@@ -32,7 +34,8 @@ def read_table(data: Any) -> pa.Table:
         data: a path, glob or folder (CSV, also compressed; Parquet; Arrow) or a list
             of them; a pandas, polars or DuckDB frame, or any object that exports
             Arrow; an Arrow table or reader; a dict of columns; a NumPy array, whose
-            columns are called x0, x1, ...; or (X, y), where y becomes "target".
+            columns are called x0, x1, ...; sparse rows of SciPy, which become one
+            column; or (X, y), where y becomes "target".
 
     Returns:
         The table. Words for missing values in CSV files are null.
@@ -94,6 +97,8 @@ def _read(data: Any) -> pa.Table:
         return read_paths([data])
     if _is_pair(data):
         return _join(data, "target")
+    if is_scipy(data):
+        return to_table(data)
     if isinstance(data, Mapping):
         return _from_columns(data)
     if isinstance(data, (list, tuple)) and data and _are_paths(data):
@@ -149,6 +154,8 @@ def _from_frame(data: Any) -> pa.Table:
             return pa.table(data)
         return interchange.from_dataframe(data)
     except (pa.ArrowException, TypeError, ValueError) as error:
+        if hasattr(data, "items"):  # names the row, where it is a column's fault
+            _from_columns(dict(data.items()))
         told = "; ".join(str(part) for part in error.args)
         advice = "Give every column one name of its own and values of one type."
         raise DataError(f"the frame does not go to Arrow ({told}). {advice}") from error

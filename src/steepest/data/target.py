@@ -13,6 +13,8 @@ from steepest.core.errors import DataError, UsageError
 from steepest.core.suggest import did_you_mean
 from steepest.data.arrays import (
     LARGEST,
+    NAN_WORDS,
+    TEXT,
     as_column,
     kind_of,
     mean_and_scale,
@@ -105,8 +107,13 @@ class Target:
         labels = _labels(known, name)
         if task == "binary" and len(labels) > 2:
             some = ", ".join(map(str, labels[:5]))
-            told = f"{len(labels)} classes ({some}), binary needs 2"
-            raise DataError(f"target {name}: {told}. Use task='multiclass'.")
+            some += ", ..." * (len(labels) > 5)
+            parts = any(isinstance(one, float) and one % 1 for one in labels)
+            noun, use = "classes", "multiclass"
+            if parts:
+                noun, use = "distinct values", "regression"
+            told = f"{len(labels)} {noun} ({some}), binary needs 2"
+            raise DataError(f"target {name}: {told}. Use task='{use}'.")
         return cls(name, task, labels, reason=reason, missing=missing)
 
     def encode(self, column: Any) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -148,7 +155,7 @@ class Target:
         """The values in the type of the classes; missing is null."""
         label = self.classes[0]
         if isinstance(label, str):
-            return to_text(values, self.name)
+            return _label_text(values, self.name)
         if isinstance(label, bool):
             numbers = to_booleans(values, self.name)
         elif isinstance(label, int) and pa.types.is_integer(values.type):
@@ -193,7 +200,7 @@ def _known(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
         finite = np.isfinite(to_numbers(column, name))
         known = column.filter(pa.array(finite))
     else:
-        known = (to_text(column, name) if kind == "text" else column).drop_null()
+        known = (_label_text(column, name) if kind == "text" else column).drop_null()
     if not len(known):
         raise DataError(
             f"target {name}: every value is missing. Choose another column."
@@ -202,6 +209,13 @@ def _known(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
         told = f"it is {known[0].as_py()!r} in every row, so there is nothing to learn"
         raise DataError(f"target {name}: {told}. Choose another column.")
     return known
+
+
+def _label_text(values: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    """Labels as text; what missing ones become in NumPy and pandas is missing."""
+    text = to_text(values, name)
+    gone = pc.is_in(text, value_set=pa.array(NAN_WORDS, TEXT))
+    return pc.if_else(gone, pa.scalar(None, TEXT), text)
 
 
 def _infer_task(known: pa.ChunkedArray, name: str) -> tuple[str, str]:

@@ -47,6 +47,9 @@ def class_weights(
             raise UsageError(f"class_weight={weights!r}: {told}.")
         counts = np.bincount(indices, minlength=len(target.classes))
         by_class = len(indices) / (len(target.classes) * np.maximum(counts, 1))
+    elif not isinstance(weights, Mapping):
+        told = 'needs "balanced" or a dict of label and weight'
+        raise UsageError(f"class_weight={weights!r:.60}: {told}.")
     else:
         by_class = _from_labels(target, weights)
     return by_class[indices]

@@ -69,6 +69,11 @@ class JaxEngine:
         self.limits, self.path, self.stochastic = limits, path, stochastic
         self.precision, self._closer = precision, 1.0
 
+    @property
+    def searches(self) -> bool:
+        """Whether it tries points, and takes back those that are too high."""
+        return self.rule.searches
+
     @contextlib.contextmanager
     def scope(self) -> Iterator[None]:
         """The precision of this engine, for this thread and this block only."""

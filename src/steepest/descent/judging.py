@@ -53,6 +53,7 @@ def first_watch(params: Any, dtype: Any) -> Watch:
         scale=jnp.ones((), dtype),
         total=jnp.zeros((), dtype),
         values=zero,
+        rounding=jnp.full((), 8 * jnp.finfo(dtype).eps, dtype),
     )
 
 
@@ -196,7 +197,7 @@ def stands_still(before: Any, now: Any) -> jax.Array:
 def noise(watch: Watch) -> Any:
     """What rounding alone may add to the best value."""
     scale = jnp.fmax(jnp.abs(watch.first_value), jnp.abs(watch.best_value))
-    return 8 * jnp.finfo(watch.best_value.dtype).eps * scale
+    return watch.rounding * scale
 
 
 def _first(tests: list[tuple[Stop, Any]]) -> jax.Array:

@@ -39,6 +39,13 @@ class Kept(NamedTuple):
     epoch: int
 
 
+HANDS_ON = (
+    *(Stop.MAX_STEPS, Stop.MAX_EPOCHS, Stop.PRECISION),
+    *(Stop.GRADIENT_SMALL, Stop.VALUE_FLAT, Stop.STEP_SMALL),
+)
+"""What ends a part of a run, and not the whole."""
+
+
 def descend(
     engine: Engine,
     source: Source,
@@ -57,14 +64,15 @@ def descend(
         source: gives the stretches.
         state: where to begin or go on.
         stopping: budgets and tolerances.
-        then: what follows where a budget of steps or epochs ended the part before.
+        then: what follows where a tolerance, or a budget of steps or epochs, ended the
+            part before.
         judge: measures the model of a table; None for a function.
         watchers: opened, told after each stretch, closed at the end.
         escape: where a tolerance holds, finds a State to go on from, or None.
 
     Returns:
-        The returned point (best seen; a table: best on validation), the last state,
-        the trace and the cause of the stop.
+        The returned point (best seen; a table: best on validation where its judge says
+        so), the last state, the trace and the cause of the stop.
     """
     with contextlib.ExitStack() as stack:
         for watcher in watchers:
@@ -121,7 +129,7 @@ class Descent:
 
     def hand_on(self, leg: Leg) -> bool:
         """Let another engine go on; not after a stop that ends the whole run."""
-        if self.stop not in (Stop.MAX_STEPS, Stop.MAX_EPOCHS):
+        if self.stop not in HANDS_ON:
             return False
         old, step = self.state, int(self.state.step)
         mark = Mark(step, self.source.epoch_at(step), self.source.samples_at(step))
@@ -211,6 +219,8 @@ class Descent:
         state = self.state
         step = int(state.step)
         epoch = self.source.place(step)[0]
+        if self.engine.searches:  # a trial proves nothing, however high it is
+            state = state._replace(params=state.watch.best_params)
         loss = self.judge.epoch(state)
         if loss is not None:
             self.log.judged.append((epoch, step, loss))
@@ -285,17 +295,17 @@ class Descent:
         """(params, stats, step) to return: the best seen, fairly judged."""
         state, watch, kept = self.state, self.state.watch, self.kept
         last = (state.params, state.stats, int(state.step))
-        if kept is not None:
-            validated = len(self.log.judged) > 0
+        restores = self.judge is not None and self.judge.restores
+        if kept is not None and (restores or self.source.stochastic):
             best = (kept.params, kept.stats, kept.step)
-            return best if validated or stop.failed else last
+            return best if restores or stop.failed else last
         # A point where the run came to rest is returned even when rounding alone
         # makes it look no better than the best.
         rests = stop.converged or stop is Stop.PRECISION
         first, best, now = map(
             np.asarray, (watch.first_value, watch.best_value, watch.last.value)
         )
-        noise = 8 * np.finfo(best.dtype).eps * np.fmax(abs(first), abs(best))
+        noise = float(watch.rounding) * np.fmax(abs(first), abs(best))
         if rests and np.isfinite(now) and now <= best + noise:
             return last
         return watch.best_params, state.stats, int(watch.best_step)

@@ -50,6 +50,11 @@ class Engine(Protocol):
         """What is made small; its `sign` is -1 where that is a climb."""
         ...
 
+    @property
+    def searches(self) -> bool:
+        """Whether it tries points, and takes back those that are too high."""
+        ...
+
     def scope(self) -> contextlib.AbstractContextManager[None]:
         """The precision that it works in, for this thread."""
         ...
@@ -71,6 +76,11 @@ class Judge(Protocol):
     @property
     def validates(self) -> bool:
         """Whether there are validation rows."""
+        ...
+
+    @property
+    def restores(self) -> bool:
+        """Whether the params that are best on them are returned."""
         ...
 
     def epoch(self, state: State) -> float | None:

@@ -149,6 +149,27 @@ class PassSource(Epochs):
         return Stretch(None, 0, steps, 1)
 
 
+class SampleSource(Epochs):
+    """Some rows of a table, all of them read in each step.
+
+    As many steps as read the number of all rows count as a pass.
+
+    Args:
+        n_rows: rows of the table.
+        sample: how many of them are read.
+    """
+
+    stochastic = False
+
+    def __init__(self, n_rows: int, sample: int) -> None:
+        super().__init__(n_rows, sample, START)
+
+    def stretch(self, epoch: int, batch: int, steps: int) -> Stretch:
+        """Steps up to the end of the pass."""
+        del epoch
+        return Stretch(None, batch, min(steps, self.per_epoch - batch), self.per_epoch)
+
+
 class TableSource(Epochs):
     """A table cut into blocks, each put on the device once.
 

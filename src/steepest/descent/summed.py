@@ -19,19 +19,19 @@ from steepest.descent import kernels
 from steepest.descent.curvature import inverse_curvature
 from steepest.descent.jax_engine import JaxEngine
 from steepest.descent.kernels import Plan
-from steepest.descent.linear_engine import Table, at
+from steepest.descent.linear_engine import Table, of_table
 from steepest.problems.foreign import Foreign
 from steepest.problems.layout import Layout, Vector
 from steepest.problems.objectives import FunctionObjective
 from steepest.records.state import State
 from steepest.records.stop import Limits
-from steepest.steps.line_search import FLOOR, SearchState
+from steepest.steps.line_search import SearchState
 from steepest.steps.rule import Rule
 
 SHORTEST = 16
 """Numbers in the shortest vector."""
-ROUNDING = {4: 1e-6, 8: FLOOR}
-"""Share of the value that is rounding, by the bytes of a number in the rows."""
+ROUNDING = 1e-7
+"""Share of the value that is rounding where rows are in float32."""
 
 
 def is_search(part: Any) -> bool:
@@ -122,7 +122,8 @@ class WholeEngine(JaxEngine):
         *,
         seed: int | None = None,
     ) -> None:
-        self.fn, self.seed = summed(plan, table, n_outputs), seed
+        self.told, self.seed = (plan, table, n_outputs), seed
+        self.fn = summed(*self.told)
         super().__init__(
             FunctionObjective(self.fn),
             rule,
@@ -135,6 +136,7 @@ class WholeEngine(JaxEngine):
 
     def start(self, params: Any, stats: Any, key: Any) -> State:
         """The State before the first step, at a linear model's params."""
+        self.fn = summed(*self.told)  # another engine may have used it since
         state = super().start(packed(params, self.fn.layout.size), stats, key)
 
         def informed(part: Any) -> Any:
@@ -142,13 +144,19 @@ class WholeEngine(JaxEngine):
 
         with self.scope():
             told = jax.tree.map(informed, state.opt_state, is_leaf=is_search)
-        return state._replace(opt_state=told)
+            watch = self._coarser(state.watch, "rounding")
+        return state._replace(opt_state=told, watch=watch)
+
+    def _coarser(self, part: Any, name: str) -> Any:
+        """What knows how fine values are, told that those of float32 rows are not."""
+        if self.fn.table.dtype == np.float64:
+            return part
+        return part._replace(**{name: jnp.full_like(getattr(part, name), ROUNDING)})
 
     def _informed(self, search: SearchState, params: Any) -> SearchState:
         """A search that is told how fine its values are, and the curvature."""
         plan, table, (d, k) = self.fn.plan, self.fn.table, self.fn.width
-        floor = jnp.full_like(search.floor, ROUNDING[table.dtype.itemsize])
-        search = search._replace(floor=floor)
+        search = self._coarser(search, "floor")
         if self.seed is None:
             return search
         if not isinstance(params, dict):
@@ -169,14 +177,16 @@ def objective(plan: Plan, table: Table, params: Any) -> tuple[float, dict[str, A
         table: the rows.
         params: {"weight": (d, k)} and "bias" (k,) where there is one.
     """
-    weights = at(plan, params, np.float64)
+    weights, columns = of_table(plan, table, params, np.float64), table.columns
     loss, rows, slope, bias = kernels.total(
         plan, weights, table.inputs, table.target, table.weight
     )
-    weight = np.asarray(params["weight"], float)
+    weight, slope = np.asarray(params["weight"], float), slope.T
+    if columns is not None:
+        slope = columns.outside(slope, bias)
     value = loss / rows + plan.l1 * np.abs(weight).sum()
     value += plan.l2 / 2 * np.vdot(weight, weight)
-    grad = {"weight": slope.T / rows + plan.l2 * weight + plan.l1 * np.sign(weight)}
+    grad = {"weight": slope / rows + plan.l2 * weight + plan.l1 * np.sign(weight)}
     return float(value), {"bias": bias / rows, **grad} if plan.bias else grad
 
 

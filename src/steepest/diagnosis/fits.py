@@ -75,7 +75,7 @@ def _words(stop: Stop, trace: Trace, settings: dict[str, Any]) -> str:
     curve = trace.validation
     judged = "validation" if len(curve.loss) else "training"
     met = "Converged: descent on all rows met gtol"
-    if len(curve.loss):
+    if len(curve.loss) and settings.get("restores", True):
         epoch = int(curve.epoch[np.argmin(curve.loss)])
         grad_norm = trace.grad_norm[-1]
         met += (

@@ -13,6 +13,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from steepest.core.errors import DataError, UsageError
 from steepest.estimators.descent import Array, Descent, Rows, loss_of
+from steepest.estimators.refusals import (
+    check_class_weight,
+    check_labels,
+    refuse_one_class,
+    refuse_other_type,
+)
 from steepest.estimators.streaming import Stream
 from steepest.problems.losses import Loss
 
@@ -22,7 +28,28 @@ def _has_probabilities(estimator: Any) -> bool:
     return str(estimator.loss).partition(":")[0] in PROBABLE
 
 
+FEW_LABELS = 1024
+"""Whole numbers so far apart at most are told without sorting."""
+TWO = (0.0, 1.0)
+"""Targets that a loss of two classes sees."""
 PROBABLE = ("auto", "log", "cross_entropy", "focal")
+
+
+def labels_of(y: Any) -> tuple[Any, Array]:
+    """(labels in order, the place of each y among them), without sorting whole numbers.
+
+    >>> [part.tolist() for part in labels_of(np.array([7, 5, 7]))]
+    [[5, 7], [1, 0, 1]]
+    """
+    if y.dtype.kind not in "iu" or not y.size:
+        return np.unique(y, return_inverse=True)
+    low, high = int(y.min()), int(y.max())
+    if high - low > max(y.size, FEW_LABELS):
+        return np.unique(y, return_inverse=True)
+    moved = y if low == 0 else y - y.dtype.type(low)
+    seen = np.bincount(moved) > 0
+    labels = (np.flatnonzero(seen) + low).astype(y.dtype)
+    return labels, moved if seen.all() else (np.cumsum(seen) - 1)[moved]
 
 
 class DescentClassifier(ClassifierMixin, Descent):
@@ -38,19 +65,27 @@ class DescentClassifier(ClassifierMixin, Descent):
 
     Args:
         loss: "auto" (log loss; cross entropy from three classes on), "hinge",
-            "squared_hinge", "focal:2". Losses of two classes make one model a class
-            where there are more.
+            "squared_hinge", "focal:2"; or a function of two plain numbers, (margin,
+            0 or 1) -> loss. Losses of two classes make one model a class where there
+            are more.
         optimizer: "auto" goes to the optimum: L-BFGS on the gradient over all rows,
             after a pass of normalized steps, row by row, where rows are many. Or a
-            name of steepest.OPTIMIZERS.
+            name of steepest.OPTIMIZERS, or "normalized": row by row, safe on raw
+            columns at any rate. Kinks are rounded off on the way, ever less.
         learning_rate: of a named optimizer; None for its usual one.
         schedule: how the rate changes, such as "inverse_time:decay=0.01".
-        batch_size: rows a step; "full", or "auto".
+        batch_size: rows a step, at most all; "full", or "auto". A step of B rows equals
+            B steps of one row, to first order, at B times their rate.
+        average: the coefficients are the mean of those that steps on batches met, from
+            the second pass on.
         epochs: passes over the rows at most.
-        l1: >= 0; coefficients of no use become 0.
-        l2: >= 0; "auto" is one part in the sum of weights of the rows: what a single
-            row counts for.
-        tol: gradient norm at which a descent on all rows ends.
+        l1: >= 0; coefficients of no use become 0 where the optimizer is "auto".
+        l2: >= 0; "auto", on the way to the optimum of a smooth loss, is the strength
+            whose models predict rows best that were left out of them, where those are
+            20 or more and less than 1,000 a coefficient. Else it is one part in the sum
+            of weights of the rows, what a single row counts for; 0 with normalized.
+        tol: gradient norm at which a descent on all rows ends; 1e-6 at least where rows
+            are in float32.
         class_weight: "balanced", or a dict of label to weight.
         fit_intercept: whether there is an intercept.
         standardize: whether columns are brought to one size.
@@ -76,12 +111,13 @@ class DescentClassifier(ClassifierMixin, Descent):
 
     def __init__(
         self,
-        loss: str = "auto",
+        loss: Any = "auto",
         *,
         optimizer: Any = "auto",
         learning_rate: float | None = None,
         schedule: Any = None,
         batch_size: int | str = "auto",
+        average: bool = False,
         epochs: int | None = None,
         l1: float = 0.0,
         l2: float | str = "auto",
@@ -100,6 +136,7 @@ class DescentClassifier(ClassifierMixin, Descent):
         self.learning_rate = learning_rate
         self.schedule = schedule
         self.batch_size = batch_size
+        self.average = average
         self.epochs = epochs
         self.l1 = l1
         self.l2 = l2
@@ -125,15 +162,13 @@ class DescentClassifier(ClassifierMixin, Descent):
             ValueError: data or options that cannot be used.
         """
         X, y = self._checked(X, y, reset=True)
-        check_classification_targets(y)
         old = getattr(self, "classes_", None)
-        self.classes_, places = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise DataError(
-                f"y holds one class only ({self.classes_[0]!r}): a classifier needs "
-                "samples of at least 2 classes."
-            )
-        weight = self._weights(sample_weight, X) * self._balance(y)
+        labels, places = labels_of(check_labels(y))
+        # thrice, as labels that hardly repeat are taken for numbers
+        check_classification_targets(np.tile(labels, 3))
+        weight = self._weights(sample_weight, X) * self._balance(y, labels)
+        refuse_one_class(labels, places, weight)
+        self.classes_ = labels
         again = self.warm_start and old is not None and hasattr(self, "coef_")
         known = None
         if again and np.array_equal(np.asarray(old), self.classes_):
@@ -182,12 +217,13 @@ class DescentClassifier(ClassifierMixin, Descent):
                 "class_weight='balanced': partial_fit does not know all rows; give a "
                 "dict of label to weight."
             )
-        if loss_of(self.loss, "binary").name not in ("log", "cross_entropy"):
+        name = "own" if callable(self.loss) else loss_of(self.loss, "binary").name
+        if name not in ("log", "cross_entropy"):
             raise UsageError(f"loss={self.loss!r}: partial_fit learns by the log loss.")
         first = not hasattr(self, "classes_")
         X, y = self._checked(X, y, reset=first)
-        check_classification_targets(y)
-        weight = self._weights(sample_weight, X) * self._balance(y)
+        check_classification_targets(check_labels(y))
+        weight = self._weights(sample_weight, X) * self._balance(y, None)
         stream = getattr(self, "_stream", None)
         if stream is None:
             stream = self._open_stream(X, first)
@@ -217,6 +253,8 @@ class DescentClassifier(ClassifierMixin, Descent):
     def _meet(self, stream: Stream, labels: Any) -> None:
         """Outputs for the labels that are new."""
         labels = unique_labels(np.asarray(labels))
+        if len(self._met):
+            refuse_other_type(self._met, labels)
         new = labels if not len(self._met) else np.setdiff1d(labels, self._met)
         self._met = new if not len(self._met) else np.concatenate([self._met, new])
         if len(self._met) > len(stream.weights.bias):
@@ -286,10 +324,10 @@ class DescentClassifier(ClassifierMixin, Descent):
     def _loss(self) -> Loss:
         many = len(self.classes_) > 2
         if not many:
-            return loss_of(self.loss, "binary")
+            return loss_of(self.loss, "binary", TWO)
         name = str(self.loss).partition(":")[0]
-        two = name in ("hinge", "squared_hinge", "log")
-        return loss_of(self.loss, "binary" if two else "multiclass")
+        two = callable(self.loss) or name in ("hinge", "squared_hinge", "log")
+        return loss_of(self.loss, "binary" if two else "multiclass", TWO)
 
     def _by_class(self, loss: Loss) -> bool:
         """Whether there is one output a class."""
@@ -299,14 +337,15 @@ class DescentClassifier(ClassifierMixin, Descent):
     def _encoded(self, y: Array) -> Array:
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
-            raise DataError(
-                f"validation: label {unknown[0]!r} is not in the training y."
-            )
+            raise DataError(f"label {unknown[0]} is not in the training y.")
         return np.searchsorted(self.classes_, y).astype(float)
 
-    def _balance(self, y: Array) -> Array:
-        """(n,) weight of each row by its class."""
+    def _balance(self, y: Array, labels: Any) -> Array:
+        """(n,) weight of each row by its class; `labels` None where others may come."""
+        by_label = check_class_weight(self.class_weight, labels)
         if self.class_weight is None:
             return np.ones(len(y))
-        labels, places = np.unique(y, return_inverse=True)
-        return compute_class_weight(self.class_weight, classes=labels, y=y)[places]
+        found, places = np.unique(y, return_inverse=True)
+        if self.class_weight == "balanced":
+            return compute_class_weight("balanced", classes=found, y=y)[places]
+        return np.array([float(by_label.get(label, 1.0)) for label in found])[places]

@@ -2,35 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse
-from sklearn.base import BaseEstimator
-from sklearn.model_selection import train_test_split
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from steepest.api import linear_legs as legs
+from steepest.api.fit_plan import AUTO_FTOL
+from steepest.api.linear_rules import check_average, check_jax, rule_for
+from steepest.api.own_losses import is_own, kernel_of, settled
+from steepest.api.rounding import exact_end
 from steepest.api.runs import make_run
+from steepest.api.sparse_fits import narrowed, used_columns, widened
+from steepest.api.strength import is_smooth, strength_of
 from steepest.core import random
-from steepest.core.errors import UsageError
+from steepest.core.errors import DataError, UsageError
 from steepest.core.numbers import is_number
 from steepest.core.spec import parse_spec
 from steepest.data.blocks import batch_rows
+from steepest.data.orders import split
 from steepest.descent.kernels import Csr
-from steepest.descent.linear_engine import Table
+from steepest.descent.linear_engine import Columns, Table
 from steepest.descent.loop import descend
 from steepest.diagnosis import judge_fit
+from steepest.diagnosis.rounding import judge_rounded
+from steepest.estimators.refusals import (
+    check_options,
+    check_validation,
+    checked,
+    checked_weights,
+    refuse_huge,
+)
 from steepest.estimators.scale import Scale, scale_of, target_scale
 from steepest.problems.losses import Loss, get_loss
 from steepest.problems.models import Linear
 from steepest.records import Run, Stopping
-from steepest.steps import settle
+from steepest.steps import LINEAR_OPTIMIZERS, settle
 
 Array = np.ndarray[Any, Any]
 MOST_PASSES = 1000
 """Passes of a descent to the optimum, unless `epochs` says otherwise."""
+LEAST_TOL = {4: 1e-6}
+"""Gradients of rows in float32, by the bytes of a number: below it all is rounding."""
 PASSES = 20
 """Passes of steps on batches."""
 
@@ -50,6 +66,7 @@ class Descent(BaseEstimator):
     learning_rate: float | None
     schedule: Any
     batch_size: int | str
+    average: bool
     epochs: int | None
     l1: float
     l2: float | str
@@ -68,7 +85,7 @@ class Descent(BaseEstimator):
         return tags
 
     def _checked(self, X: Any, y: Any, *, reset: bool, **options: Any) -> Any:
-        return validate_data(
+        return checked(
             self,
             X,
             y,
@@ -81,9 +98,7 @@ class Descent(BaseEstimator):
         )
 
     def _weights(self, sample_weight: Any, X: Any) -> Array:
-        return _check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
-        )
+        return checked_weights(sample_weight, X)
 
     @property
     def _seed(self) -> int:
@@ -99,27 +114,35 @@ class Descent(BaseEstimator):
         train, held = self._parted(rows, loss)
         scale = self._scale(train, loss)
         model = Linear(bias=bool(self.fit_intercept))
-        rule, numbers, plan = self._steps(loss, len(train.y))
+        penalties = self._penalties(train.weight, loss)
+        table, width = table_of(train, scale), rows.X.shape[1]
+        params = (width + 1) * n_outputs
+        rule, numbers, plan = self._steps(loss, table, params)
+        used = used_columns(table) if start is None else None
         fit = legs.Linear(
             model,
             loss,
-            table_of(train, scale),
-            None if held is None else table_of(held, scale),
+            narrowed(table, used),
+            None if held is None else narrowed(table_of(held, scale), used),
             n_outputs,
             rule,
-            {**numbers, "objective": self._penalties(train.weight)},
+            {**numbers, "objective": penalties},
             plan["stopping"],
             plan["batch_size"],
             plan["first"],
             self._seed,
+            plan["to_optimum"],
+            self.average,
         )
+        fit, reason = self._penalised(fit)
         parts = legs.parts_of(fit, whole=True)
         if parts is None:
+            check_jax(rule, numbers, loss, average=self.average)
             raise UsageError(
                 f"optimizer={self.optimizer!r}: takes whole gradients; leave "
                 "batch_size out, or set it to 'full'."
             )
-        params = self._begin(scale, rows.X.shape[1], n_outputs, start)
+        params = self._begin(scale, fit.train.n_columns, n_outputs, start)
         state = parts.engine.start(params, (), random.key(self._seed))
         ended = descend(
             parts.engine,
@@ -128,33 +151,55 @@ class Descent(BaseEstimator):
             parts.stopping,
             then=parts.then,
             judge=parts.judge,
+            escape=parts.escape,
         )
-        found = legs.tree_of(fit, np_tree(ended.params))
+        ended, gap = exact_end(parts, ended)
+        found = widened(legs.tree_of(fit, np_tree(ended.params)), used, width)
         settings = self._told(rule, numbers, plan)
+        settings |= {"penalty": fit.numbers["objective"], "chosen": reason}
         verdict = judge_fit(ended.stop, ended.trace, settings=settings)
+        if gap is not None:
+            verdict = judge_rounded(
+                verdict, ended.stop, gap, validated=held is not None
+            )
         run = make_run(ended, params=found, verdict=verdict, settings=settings)
         bias = np.asarray(found.get("bias", np.zeros(n_outputs)), float)
         coef, intercept = scale.to_user(np.asarray(found["weight"], float), bias)
         return coef, intercept if self.fit_intercept else np.zeros(n_outputs), run
 
+    def _penalised(self, fit: legs.Linear) -> tuple[legs.Linear, dict[str, str]]:
+        """The fit with the l2 that was left to us, and why it is that."""
+        free = isinstance(self.l2, str) and fit.to_optimum and not fit.l1
+        if not (free and is_smooth(fit.loss)):
+            return fit, {}
+        found = strength_of(fit)
+        numbers = {**fit.numbers, "objective": {"l2": found.l2}}
+        return fit._replace(numbers=numbers), {"l2": found.reason}
+
     def _parted(self, rows: Rows, loss: Loss) -> tuple[Rows, Rows | None]:
         """(training rows, validation rows or None)."""
-        asked = self.validation
+        asked = check_validation(self.validation)
         if asked is None:
             return rows, None
         if isinstance(asked, tuple):
-            X, y = self._checked(*asked[:2], reset=False)
-            weight = self._weights(asked[2] if len(asked) > 2 else None, X)
-            return rows, Rows(X, self._encoded(y), weight)
+            return rows, self._held(*asked)
         classes = rows.y if "regression" not in loss.tasks else None
-        places = train_test_split(
-            np.arange(len(rows.y)),
-            test_size=asked,
-            random_state=self._seed,
-            stratify=classes,
-        )
-        kept, out = (Rows(*(part[np.sort(at)] for part in rows)) for at in places)
+        places = split(len(rows.y), asked, seed=self._seed, strata=classes)
+        kept, out = (Rows(*(part[at] for part in rows)) for at in places)
+        if not kept.weight.any() or not out.weight.any():
+            raise DataError(
+                f"validation={asked}: every row on one side of the split weighs 0; "
+                "hold out another share, or rows of your own: (X, y)."
+            )
         return kept, out
+
+    def _held(self, X: Any, y: Any, sample_weight: Any = None) -> Rows:
+        """Validation rows of the user's own."""
+        try:
+            X, y = self._checked(X, y, reset=False)
+            return Rows(X, self._encoded(y), self._weights(sample_weight, X))
+        except ValueError as error:
+            raise DataError(f"validation: {error}") from error
 
     def _encoded(self, y: Array) -> Array:
         """The target as a loss sees it."""
@@ -163,40 +208,59 @@ class Descent(BaseEstimator):
     def _scale(self, train: Rows, loss: Loss) -> Scale:
         centre, d = bool(self.fit_intercept), train.X.shape[1]
         scale = Scale(np.zeros(d), np.ones(d))
-        if self.standardize:
-            scale = scale_of(train.X, train.weight, centre=centre)
-        if not loss.scales_target:
-            return scale
-        middle, spread = target_scale(train.y, train.weight, centre=centre)
-        return scale._replace(centre=middle, spread=spread)
+        with np.errstate(over="ignore", invalid="ignore"):  # refused below
+            if self.standardize:
+                scale = scale_of(train.X, train.weight, centre=centre)
+            if loss.scales_target:
+                middle, spread = target_scale(train.y, train.weight, centre=centre)
+                scale = scale._replace(centre=middle, spread=spread)
+        refuse_huge(scale, train.y)
+        return scale
 
-    def _steps(self, loss: Loss, n: int) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-        """(rule, its numbers, what else was chosen)."""
-        auto = self.optimizer == "auto"
-        smooth = loss.convex and not self.l1
+    def _steps(
+        self, loss: Loss, table: Table, numbers: int
+    ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+        """(rule, its numbers, what else was chosen) for a table and so many params."""
+        n, least = len(table.target), LEAST_TOL.get(table.dtype.itemsize, 0.0)
+        check_options(self)
+        asked = rule_for(self.optimizer, Linear())
+        check_average(
+            self.average, Linear(), asked, self.batch_size, self.learning_rate
+        )
+        auto = isinstance(asked, str) and asked == "auto"
         batch_size, first = self.batch_size, None
-        if auto and smooth and batch_size == "auto" and self.learning_rate is None:
-            optimizer, batch_size = legs.POLISH, "full"
-            if n >= legs.PASS_ROWS:
-                first = legs.SCALED if self.standardize else legs.RAW
+        free = auto and batch_size == "auto" and self.learning_rate is None
+        able = loss.convex or is_own(loss)
+        if to_optimum := free and able and not self.average:
+            told = (loss, self.l1, n, numbers)
+            optimizer, batch_size = legs.polish(*told), "full"
+            first = legs.first_of(*told, standardize=self.standardize)
         else:
-            optimizer = "adagrad" if auto else self.optimizer
-        rule, numbers = settle(optimizer, self.learning_rate, schedule=self.schedule)
+            optimizer = "adagrad" if auto else asked
+        rule, settled_to = settle(optimizer, self.learning_rate, schedule=self.schedule)
         if batch_size == "auto":
-            batch_size = "full" if rule.optimizer.full_gradient else 32
+            by_rows = rule.optimizer.name in LINEAR_OPTIMIZERS
+            whole = rule.optimizer.full_gradient
+            batch_size = "full" if whole else 1 if by_rows else min(32, n)
         size = batch_rows(batch_size, n)
         passes = MOST_PASSES if size == n else PASSES
         stopping = Stopping(
-            gtol=self.tol if size == n else None,
+            gtol=max(self.tol, least) if size == n else None,
+            ftol=AUTO_FTOL if to_optimum and legs.kinked(loss, self.l1) else None,
             patience=self.patience,
-            max_epochs=self.epochs or passes,
+            max_epochs=passes if self.epochs is None else self.epochs,
             max_seconds=self.max_seconds,
         )
-        return rule, numbers, {"stopping": stopping, "batch_size": size, "first": first}
+        plan = {"stopping": stopping, "batch_size": size, "first": first}
+        return rule, settled_to, {**plan, "to_optimum": to_optimum}
 
-    def _penalties(self, weight: Array) -> dict[str, float]:
+    def _penalties(self, weight: Array, loss: Loss) -> dict[str, float]:
         auto = isinstance(self.l2, str) and self.l2 == "auto"
-        found = {"l1": self.l1, "l2": 1 / weight.sum() if auto else self.l2}
+        bare = isinstance(self.optimizer, str) and self.optimizer in LINEAR_OPTIMIZERS
+        # the unit of a user's loss of numbers is unknown: any l2 may be too much
+        unknown = is_own(loss) and isinstance(self, RegressorMixin)
+        usual = 0.0 if bare or unknown else 1 / weight.sum()
+        found = {"l1": self.l1, "l2": usual if auto else self.l2}
         for name, number in found.items():
             if not (is_number(number) and 0 <= number < np.inf):
                 raise UsageError(f"{name}={number!r}: must be >= 0 and finite.")
@@ -215,17 +279,19 @@ class Descent(BaseEstimator):
             None if rule.optimizer.learning_rate is None else numbers["learning_rate"]
         )
         return {
+            **{name: _plain(value) for name, value in self.get_params().items()},
             "optimizer": rule.optimizer.name,
-            "first": None if plan["first"] is None else plan["first"].rule,
+            "first": None if plan["first"] is None else str(plan["first"]),
             "learning_rate": rate,
             "batch_size": plan["batch_size"],
             "epochs": stopping.max_epochs,
             "gtol": stopping.gtol,
-            **{name: _plain(value) for name, value in self.get_params().items()},
         }
 
 
 def _plain(value: Any) -> Any:
+    if callable(value):
+        return getattr(value, "__name__", type(value).__name__)
     return value if isinstance(value, str | int | float | bool | None) else repr(value)
 
 
@@ -237,27 +303,42 @@ def np_tree(params: Any) -> Any:
 
 
 def table_of(rows: Rows, scale: Scale) -> Table:
-    """Rows as kernels read them."""
-    X = scale.rows(rows.X)
-    inputs: Any = X
+    """Rows as kernels read them: as they lie, where that costs no precision."""
+    X, columns = rows.X, None
     if scipy.sparse.issparse(X):
-        inputs = Csr(X.data, X.indices.astype(np.int32), X.indptr.astype(np.int64))
+        X = scale.rows(X)
+        inputs: Any = Csr(X.data, X.indices.astype(np.int32), X.indptr.astype(np.int64))
+    elif scale.is_near(X.dtype):
+        inputs, columns = X, Columns(scale.mean, scale.size)
+    else:
+        inputs = scale.rows(X)
     weight = None if (rows.weight == 1).all() else rows.weight.astype(X.dtype)
     y = scale.target(rows.y).astype(X.dtype)
-    return Table(inputs, y, weight, X.shape[1])
+    return Table(inputs, y, weight, X.shape[1], columns)
 
 
-def loss_of(loss: Any, task: str) -> Loss:
+def loss_of(loss: Any, task: str, target: Any = ()) -> Loss:
     """The loss, where kernels have it.
 
     Args:
-        loss: "auto", or a name of steepest.LOSSES with its number.
+        loss: "auto", a name of steepest.LOSSES with its number, or a function of two
+            plain numbers.
         task: "regression", "binary" or "multiclass".
+        target: (n,) as a function of the user's will see it.
 
     Raises:
         UsageError: another.
     """
     found = get_loss(loss, task=task)
+    if is_own(found):
+        found = settled(found, np.asarray(target, float), linear=True)
+        if kernel_of(found) is None:
+            raise UsageError(
+                f"loss {found.name}: estimators compile a loss of two plain numbers "
+                "(arithmetic, if, math functions); this one is for arrays. "
+                "steepest.fit takes it."
+            )
+        return replace(found, tasks=("regression", "binary"))
     if not legs.has_kernel(Linear(), found):
         name = parse_spec(loss)[0] if isinstance(loss, str) else loss
         raise UsageError(f"loss={name!r}: estimators take the losses of linear models.")

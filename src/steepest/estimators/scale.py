@@ -7,11 +7,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse
 
+from steepest.core.threads import cores, each
+
 Array = np.ndarray[Any, Any]
 FLAT = 1e-12
 """A deviation below this share of the column's size is rounding: it does not vary."""
 
 
+FEW_DEVIATIONS, MANY_DEVIATIONS, FAR = 8.0, 1e4, 1e6
+"""Which columns need not be scaled, in float32 and in float64."""
+NEAR_ROWS = 1024
+"""Rows that tell about where the mean is."""
 CHUNK = 1 << 16
 """Values in a stretch of rows."""
 
@@ -28,11 +34,28 @@ class Scale(NamedTuple):
     mean: Array
     """(d,) 0 for sparse rows, which stay sparse"""
     size: Array
-    """(d,) standard deviations; 1 for columns that do not vary"""
+    """(d,) standard deviations, of sparse rows the root mean square of what is not 0;
+    1 for columns that do not vary"""
     centre: float = 0.0
     """of the target"""
     spread: float = 1.0
     """of the target"""
+
+    def is_near(self, dtype: Any) -> bool:
+        """Whether products with columns as they came are as good as with scaled ones.
+
+        A mean of many deviations would take as many digits; and sizes far from 1 come
+        near the ends of float32.
+
+        Args:
+            dtype: of the columns.
+
+        >>> Scale(np.array([2013.0]), np.array([0.1])).is_near(np.float32)
+        False
+        """
+        most = FEW_DEVIATIONS if np.dtype(dtype) == np.float32 else MANY_DEVIATIONS
+        near = (np.abs(self.mean) <= most * self.size).all()
+        return bool(near and self.size.min() > 1 / FAR and self.size.max() < FAR)
 
     def rows(self, X: Any) -> Any:
         """Rows as the descent sees them."""
@@ -77,9 +100,11 @@ def scale_of(X: Any, weight: Array, *, centre: bool) -> Scale:
     share = weight / weight.sum()
     zeros, ones = np.zeros(X.shape[1]), np.ones(X.shape[1])
     if scipy.sparse.issparse(X):
-        mean = np.asarray(X.T @ share, float)
+        # Zeros do not count: a rare category would be blown up, and hardly penalised.
+        mean, centre = zeros, False
         square = np.asarray(X.multiply(X).T @ share, float)
-        size, centre = np.sqrt(np.maximum(square - mean**2, 0)), False
+        present = np.asarray((X != 0).T @ share, float)
+        size = np.sqrt(square / np.where(present > 0, present, 1.0))
     else:
         mean, size = _moments(X, share)
     flat = size <= FLAT * (np.abs(mean) + size)
@@ -88,12 +113,29 @@ def scale_of(X: Any, weight: Array, *, centre: bool) -> Scale:
 
 def _moments(X: Array, share: Array) -> tuple[Array, Array]:
     """Means and deviations of dense columns, in their precision, summed in float64."""
-    parts = chunks(len(X), X.shape[1])
     shares = share.astype(X.dtype)
-    mean = sum(np.asarray(shares[p] @ X[p], float) for p in parts)
-    near = np.asarray(mean).astype(X.dtype)
-    square = sum(np.asarray(shares[p] @ np.square(X[p] - near), float) for p in parts)
-    return np.asarray(mean), np.sqrt(np.asarray(square))
+    near = np.mean(X[:: max(1, len(X) // NEAR_ROWS)], axis=0)
+    first, second = _powers(X, shares, near)
+    # squares of what is near the mean lose nothing; else once more, from there
+    if not (second >= 2 * first**2).all():
+        near = near + first.astype(X.dtype)
+        first, second = _powers(X, shares, near)
+    return near + first, np.sqrt(np.maximum(second - first**2, 0.0))
+
+
+def _powers(X: Array, shares: Array, near: Array) -> tuple[Array, Array]:
+    """Means of x - near, and of its square."""
+
+    def both(part: slice) -> tuple[Array, Array]:
+        moved = X[part] - near
+        first = shares[part] @ moved
+        return first, shares[part] @ np.square(moved, out=moved)
+
+    found = each(both, chunks(len(X), X.shape[1]), cores(X.size))
+    first, second = (
+        np.sum(column, axis=0, dtype=float) for column in zip(*found, strict=True)
+    )
+    return first, second
 
 
 def chunks(n: int, d: int) -> list[slice]:

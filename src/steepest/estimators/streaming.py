@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse
 
 from steepest.api.linear_legs import RAW
+from steepest.api.own_losses import kernel_of
 from steepest.core.errors import DataError
 from steepest.descent import kernels
 from steepest.descent.kernels import Csr, Plan, Weights
@@ -36,7 +37,7 @@ class Stream:
     ) -> Stream:
         """A Stream for an estimator, from known (coef, intercept) or from zero."""
         plan = Plan(
-            loss=loss.name,
+            loss=kernel_of(loss) or loss.name,
             parameter=loss.parameter.value if loss.parameter else 1.0,
             rule=RAW.rule,
             bias=bool(asked.fit_intercept),

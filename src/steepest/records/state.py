@@ -63,6 +63,8 @@ class Watch(NamedTuple):
     """() sum of the values since the last row."""
     values: jax.Array
     """() int32, how many values that is."""
+    rounding: jax.Array
+    """() share of a value that is rounding."""
 
 
 class State(NamedTuple):

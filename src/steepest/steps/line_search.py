@@ -175,8 +175,10 @@ def _next(
     low_t, high_t = bracket.low.t, bracket.high.t
     closed = jnp.isfinite(high_t) & (high_t - low_t <= 1e-15 * high_t)
     spent = ((bracket.trials >= MOST_TRIALS) | closed) & ~accept
-    # nothing on this line is low enough: forget the curvature that chose it
-    forget = spent & (low_t == 0)
+    # nothing on this line is low enough: forget the curvature that chose it; at once
+    # where it was only handed to the search
+    handed = (old.accepted == 1) & ~old.fresh & ~low
+    forget = (spent & (low_t == 0)) | handed
     final = spent & (low_t > 0)
     forget, final = tree.held(forget, final)
     moved = _accept(memory, old, trial, value, grad)

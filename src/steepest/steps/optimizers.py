@@ -153,6 +153,32 @@ _ENTRIES = (
 OPTIMIZERS: Mapping[str, Optimizer] = MappingProxyType({e.name: e for e in _ENTRIES})
 
 
+def _by_kernels(learning_rate: Any) -> optax.GradientTransformation:
+    del learning_rate
+    raise UsageError(_LINEAR_ALONE)
+
+
+_LINEAR_ALONE = (
+    "optimizer='normalized': updates linear models row by row, in fit with "
+    "model='linear' and in DescentClassifier and DescentRegressor. Elsewhere use adam."
+)
+LINEAR_OPTIMIZERS: Mapping[str, Optimizer] = MappingProxyType(
+    {
+        "normalized": Optimizer(
+            "normalized",
+            _by_kernels,
+            "linear models, per row: N_j <- max |x_j|;  s_j <- s_j + (g x_j)^2;  "
+            "x goes along x_j / (N_j sqrt(s_j)) as in endless small steps of sum a",
+            "Ross, Mineiro, Langford 2013, UAI, alg. 2; "
+            "Karampatziakis, Langford 2011, UAI, table 1",
+            0.5,
+        )
+    }
+)
+"""Rules of linear models alone, which live in their kernels: no Optax transformation
+can see rows. They need no scaled columns, and no rate makes them blow up."""
+
+
 def get_optimizer(optimizer: Any) -> Optimizer:
     """The entry of a name, or an Optax transformation dressed as one.
 
@@ -168,8 +194,10 @@ def get_optimizer(optimizer: Any) -> Optimizer:
     if isinstance(optimizer, Optimizer):
         return optimizer
     if isinstance(optimizer, str):
+        if optimizer in LINEAR_OPTIMIZERS:
+            raise UsageError(_LINEAR_ALONE)
         if optimizer not in OPTIMIZERS:
-            near = did_you_mean(optimizer, ("auto", *OPTIMIZERS))
+            near = did_you_mean(optimizer, ("auto", *OPTIMIZERS, *LINEAR_OPTIMIZERS))
             raise UsageError(f"optimizer={optimizer!r}: unknown. {near}")
         return OPTIMIZERS[optimizer]
     if isinstance(optimizer, optax.GradientTransformation):

@@ -24,7 +24,7 @@ from steepest.descent.kernels.rows_in import check_columns
 if TYPE_CHECKING:
     from steepest.descent.kernels.calls import bends, loss_total, margins, total, train
     from steepest.descent.kernels.own import OwnLoss
-    from steepest.descent.kernels.prepared import Prepared
+    from steepest.descent.kernels.prepared import Prepared, picked_rows
     from steepest.descent.kernels.shuffle import shuffle_order
 
 # What needs numba is fetched when it is asked for.
@@ -34,7 +34,7 @@ __getattr__ = from_places(
     {
         f"{__name__}.calls": ("bends", "loss_total", "margins", "total", "train"),
         f"{__name__}.own": ("OwnLoss",),
-        f"{__name__}.prepared": ("Prepared",),
+        f"{__name__}.prepared": ("Prepared", "picked_rows"),
         f"{__name__}.shuffle": ("shuffle_order",),
     },
 )
@@ -52,6 +52,7 @@ __all__ = [
     "coefficients",
     "loss_total",
     "margins",
+    "picked_rows",
     "shuffle_order",
     "start",
     "total",

@@ -5,15 +5,13 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from steepest.core.errors import UsageError
-from steepest.descent.kernels import dense, normalized, sparse
+from steepest.core.threads import cores, each
+from steepest.descent.kernels import dense, normalized, per_sample, sparse
 from steepest.descent.kernels.compiled import for_own_loss
 from steepest.descent.kernels.plan import (
     GD,
@@ -43,8 +41,6 @@ MOST_CHUNKS = 64
 CHUNK_NUMBERS = 1 << 21
 """How many numbers the gradients of all stretches may hold."""
 CHUNK_ROWS = 256
-WORTH_THREADS = 1 << 18
-"""Values in a table from which on a second thread saves more than it costs."""
 
 
 def train(
@@ -109,7 +105,7 @@ def steps_dense(plan: Plan, weights: Weights, X: Any, rest: Any) -> tuple:
     fold(weights)
     numbers = plan.numbers()
     if _simple(plan, w):
-        run = kernel_of(dense.rows, plan)
+        run = kernel_of(per_sample.rows, plan)
         return run(own_of(plan), numbers, w, b, X, *rest)
     run = kernel_of(dense.batches, plan)
     kept = memory.first, memory.second, memory.penalty, memory.total
@@ -231,7 +227,8 @@ def total(
     b, cuts = b.astype(float), _cuts(y.size, w.size)
     numbers, own = plan.numbers(), own_of(plan)
 
-    def stretch(low: int, high: int) -> tuple[float, float, Array]:
+    def stretch(cut: tuple[int, int]) -> tuple[float, float, Array]:
+        low, high = cut
         g, z, s = room_for(w)
         sums = np.zeros(g.shape)
         part, at = _part(X, low, high), slice(low, high)
@@ -246,7 +243,7 @@ def total(
             told = run(own, numbers, w, fine, b, g, z, s, *rest, sums)
         return *told, sums
 
-    parts = _each(stretch, cuts, _threads(threads, X))
+    parts = each(stretch, cuts, _threads(threads, X))
     gradient = np.zeros((w.shape[0], w.shape[1] + 1))
     loss = weight = 0.0
     for value, share, g in parts:
@@ -284,13 +281,14 @@ def loss_total(
     X, y, given, (w, b) = _ask(plan, weights, X, y, sample_weight, averaged)
     numbers, own, run = plan.numbers(), own_of(plan), kernel_of(dense.losses, plan)
 
-    def stretch(low: int, high: int) -> tuple[float, float]:
+    def stretch(cut: tuple[int, int]) -> tuple[float, float]:
+        low, high = cut
         at, s = slice(low, high), np.zeros((4, len(b)))
         z = np.empty((high - low, len(b)))
         _outputs(w, b, _part(X, low, high), z)
         return run(own, numbers, z, y[at], given[at], s)
 
-    parts = _each(stretch, _cuts(y.size, 1), _threads(threads, X))
+    parts = each(stretch, _cuts(y.size, 1), _threads(threads, X))
     return sum(value for value, _ in parts), sum(share for _, share in parts)
 
 
@@ -359,22 +357,8 @@ def _part(X: Array | Csr, low: int, high: int) -> Any:
 
 
 def _threads(asked: int | None, X: Array | Csr) -> int:
-    values = X.data.size if isinstance(X, Csr) else X.size
     if asked is None:
-        # Linux alone tells how many cores the process may use.
-        allowed = getattr(os, "sched_getaffinity", None)
-        cores = len(allowed(0)) if allowed else os.cpu_count() or 1
-        return cores if values >= WORTH_THREADS else 1
+        return cores(X.data.size if isinstance(X, Csr) else X.size)
     if not asked >= 1:
         raise UsageError(f"threads={asked}: must be >= 1, or None for all cores.")
     return asked
-
-
-def _each(
-    work: Callable[[int, int], Any], cuts: list[tuple[int, int]], threads: int
-) -> list[Any]:
-    """The work of each stretch, in the order of stretches."""
-    if threads == 1 or len(cuts) == 1:
-        return [work(*cut) for cut in cuts]
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(lambda cut: work(*cut), cuts))

@@ -7,25 +7,16 @@ the order in memory.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from steepest.descent.kernels.compiled import inlined, kernel, part, prefetch
-from steepest.descent.kernels.losses import (
-    at,
-    at_classes,
-    log1p_of_share,
-    log_loss,
-)
-from steepest.descent.kernels.plan import BATCH, BIAS, L2, LOG, LOSS, PARAMETER
+from steepest.descent.kernels.losses import at, at_classes, log1p_of_share
+from steepest.descent.kernels.plan import BATCH, LOSS, PARAMETER
+from steepest.descent.kernels.pull import pull
 from steepest.descent.kernels.steps import average, move
 
 MOST_AHEAD, BYTES_AHEAD, LINE = 24, 16384, 64
 """How far ahead of its use a row out of order is asked for: in rows, and in bytes."""
-
-LARGE = 1e200
-"""A product of factors beyond it is folded into the sum of losses."""
-
 SHORT = 256
 """Rows whose gradients are summed in their own precision."""
 BEND_STEP = 1e-4
@@ -51,6 +42,31 @@ def visit(X: Any, y: Any, order: Any, i: int) -> int:
         ask(X, r * d, (r + 1) * d)
         ask(y, r, r + 1)
     return order[i]
+
+
+@inlined
+def product(X: Any, w: Any, c: int, r: int) -> float:
+    """A row times the weights of an output."""
+    dot = w.dtype.type(0)
+    for j in range(X.shape[1]):
+        dot += X[r, j] * w[c, j]
+    return float(dot)
+
+
+@inlined
+def products(
+    X: Any, w: Any, c: int, r0: int, r1: int, r2: int, r3: int
+) -> tuple[float, float, float, float]:
+    """Four rows times the weights of an output."""
+    zero = w.dtype.type(0)
+    d0, d1, d2, d3 = zero, zero, zero, zero
+    for j in range(X.shape[1]):
+        v = w[c, j]
+        d0 += X[r0, j] * v
+        d1 += X[r1, j] * v
+        d2 += X[r2, j] * v
+        d3 += X[r3, j] * v
+    return float(d0), float(d1), float(d2), float(d3)
 
 
 @part
@@ -82,7 +98,6 @@ def gather(  # noqa: C901  parted, it would cost a row's arithmetic in calls
     k, d = w.shape
     if k == 1:
         return gather_one(own, plan, w, fine, b, X, y, importance, order, low, high, g)
-    zero = w.dtype.type(0)
     loss, weights, i = 0.0, 0.0, low
     while i < high:
         many = 4 if high - i >= 4 else 1
@@ -92,32 +107,15 @@ def gather(  # noqa: C901  parted, it would cost a row's arithmetic in calls
             r1, r2 = visit(X, y, order, i + 1), visit(X, y, order, i + 2)
             r3 = visit(X, y, order, i + 3)
         for c in range(k):
-            d0, d1, d2, d3 = zero, zero, zero, zero
-            if many == 4:
-                for j in range(d):
-                    d0 += X[r0, j] * w[c, j]
-                    d1 += X[r1, j] * w[c, j]
-                    d2 += X[r2, j] * w[c, j]
-                    d3 += X[r3, j] * w[c, j]
-            else:
-                for j in range(d):
-                    d0 += X[r0, j] * w[c, j]
-            f0, f1, f2, f3 = zero, zero, zero, zero
-            if fine.size > 0:
-                for j in range(d):
-                    f0 += X[r0, j] * fine[c, j]
-                    f1 += X[r1, j] * fine[c, j]
-                    f2 += X[r2, j] * fine[c, j]
-                    f3 += X[r3, j] * fine[c, j]
-            bias = float(b[c])
-            z[0, c], z[1, c] = (
-                float(d0) + float(f0) + bias,
-                float(d1) + float(f1) + bias,
-            )
-            z[2, c], z[3, c] = (
-                float(d2) + float(f2) + bias,
-                float(d3) + float(f3) + bias,
-            )
+            for m in range(4):
+                z[m, c] = b[c]
+            for held in (w, fine):
+                if held.size > 0 and many == 4:
+                    d0, d1, d2, d3 = products(X, held, c, r0, r1, r2, r3)
+                    z[0, c], z[1, c] = z[0, c] + d0, z[1, c] + d1
+                    z[2, c], z[3, c] = z[2, c] + d2, z[3, c] + d3
+                elif held.size > 0:
+                    z[0, c] += product(X, held, c, r0)
         for m in range(many):
             r = r0 if m == 0 else (r1 if m == 1 else (r2 if m == 2 else r3))
             share = float(importance[r]) if importance.size > 0 else 1.0
@@ -155,63 +153,23 @@ def at_row(own: Any, plan: Any, z: Any, y: float, share: float, s: Any) -> float
     return value
 
 
-@inlined
-def weight_of(importance: Any, r: int) -> float:
-    """The weight of a row: 1 where none are given."""
-    return float(importance[r]) if importance.size > 0 else 1.0
-
-
-@inlined
-def pull(
-    own: Any, plan: Any, y: Any, importance: Any, r: int, rate: float, p: float
-) -> tuple[float, float, float, float]:
-    """(v, e, w, c) of a row that is predicted as p.
-
-    w * loss = v + log(1 + e), so that one logarithm may serve many rows, and
-    c = rate * slope.
-    """
-    if own is None and plan[LOSS] == LOG and importance.size == 0:
-        sign = 2.0 * (y[r] > 0.0) - 1.0
-        value, e, slope = log_loss(sign * p)
-        return value, e, 1.0, rate * (sign * slope)
-    value, slope = at(own, plan[LOSS], plan[PARAMETER], p, float(y[r]))
-    share = weight_of(importance, r)
-    if share > 0.0:
-        return share * value, 0.0, share, rate * slope
-    return 0.0, 0.0, 0.0, 0.0
-
-
 @part
-def gather_one(  # noqa: C901  see `gather`
+def gather_one(
     own: Any, plan: Any, w: Any, fine: Any, b: Any, X: Any, y: Any, importance: Any,
     order: Any, low: int, high: int, g: Any,
 ) -> tuple[float, float]:  # fmt: skip
     """As `gather`, of one output."""
-    d, zero, bias = X.shape[1], w.dtype.type(0), float(b[0])
+    d, bias = X.shape[1], float(b[0])
     loss, weights = 0.0, 0.0
     whole = high - (high - low) % 4
     for i in range(low, whole, 4):
         r0, r1 = visit(X, y, order, i), visit(X, y, order, i + 1)
         r2, r3 = visit(X, y, order, i + 2), visit(X, y, order, i + 3)
-        d0, d1, d2, d3 = zero, zero, zero, zero
-        for j in range(d):
-            v = w[0, j]
-            d0 += X[r0, j] * v
-            d1 += X[r1, j] * v
-            d2 += X[r2, j] * v
-            d3 += X[r3, j] * v
-        p0, p1 = float(d0) + bias, float(d1) + bias
-        p2, p3 = float(d2) + bias, float(d3) + bias
+        p0, p1, p2, p3 = products(X, w, 0, r0, r1, r2, r3)
         if fine.size > 0:
-            d0, d1, d2, d3 = zero, zero, zero, zero
-            for j in range(d):
-                v = fine[0, j]
-                d0 += X[r0, j] * v
-                d1 += X[r1, j] * v
-                d2 += X[r2, j] * v
-                d3 += X[r3, j] * v
-            p0, p1 = p0 + float(d0), p1 + float(d1)
-            p2, p3 = p2 + float(d2), p3 + float(d3)
+            f0, f1, f2, f3 = products(X, fine, 0, r0, r1, r2, r3)
+            p0, p1, p2, p3 = p0 + f0, p1 + f1, p2 + f2, p3 + f3
+        p0, p1, p2, p3 = p0 + bias, p1 + bias, p2 + bias, p3 + bias
         v0, e0, s0, c0 = pull(own, plan, y, importance, r0, 1.0, p0)
         v1, e1, s1, c1 = pull(own, plan, y, importance, r1, 1.0, p1)
         v2, e2, s2, c2 = pull(own, plan, y, importance, r2, 1.0, p2)
@@ -227,13 +185,10 @@ def gather_one(  # noqa: C901  see `gather`
             g[0, j] += (a0 * X[r0, j] + a1 * X[r1, j]) + (a2 * X[r2, j] + a3 * X[r3, j])
         g[0, d] += (a0 + a1) + (a2 + a3)
     for i in range(whole, high):
-        r, d0, d1 = visit(X, y, order, i), zero, zero
-        for j in range(d):
-            d0 += X[r, j] * w[0, j]
+        r = visit(X, y, order, i)
+        p = product(X, w, 0, r) + bias
         if fine.size > 0:
-            for j in range(d):
-                d1 += X[r, j] * fine[0, j]
-        p = float(d0) + float(d1) + bias
+            p += product(X, fine, 0, r)
         value, e, share, c = pull(own, plan, y, importance, r, 1.0, p)
         loss += value + log1p_of_share(e)
         weights += share
@@ -242,97 +197,6 @@ def gather_one(  # noqa: C901  see `gather`
             g[0, j] += pace * X[r, j]
         g[0, d] += pace
     return loss, weights
-
-
-@kernel
-def rows(
-    own: Any, plan: Any, w: Any, b: Any, X: Any, y: Any, importance: Any, order: Any,
-    rates: Any,
-) -> tuple[float, float]:  # fmt: skip
-    """Plain descent, one row a step, one output: no gradient is ever stored."""
-    bias, l2, loss, weights, product = float(b[0]), plan[L2], 0.0, 0.0, 1.0
-    whole = rates.size - rates.size % 4
-    for i in range(0, whole, 4):
-        value, factor, share, bias = four(
-            own, plan, w, bias, X, y, importance, order, rates, i, l2
-        )
-        loss += value
-        weights += share
-        product *= factor
-        if product > LARGE:
-            loss += math.log(product)
-            product = 1.0
-    for i in range(whole, rates.size):
-        r, dot = visit(X, y, order, i), w.dtype.type(0)
-        for j in range(X.shape[1]):
-            dot += X[r, j] * w[0, j]
-        value, e, share, c = pull(
-            own, plan, y, importance, r, rates[i], float(dot) + bias
-        )
-        loss += value + log1p_of_share(e)
-        weights += share
-        keep, pace = w.dtype.type(1.0 - rates[i] * l2), w.dtype.type(c)
-        for j in range(X.shape[1]):
-            w[0, j] = keep * w[0, j] - pace * X[r, j]
-        bias -= plan[BIAS] * c
-    b[0] = bias
-    return loss + math.log(product), weights
-
-
-@inlined
-def four(
-    own: Any, plan: Any, w: Any, bias: float, X: Any, y: Any, importance: Any,
-    order: Any, rates: Any, i: int, l2: float,
-) -> tuple[float, float, float, float]:  # fmt: skip
-    """Four steps of one row each, with one reading and one writing of the weights.
-
-    A step needs the weights only through its prediction. That of a later row is known
-    from the products of the rows: (w - c0 x0) . x1 = w . x1 - c0 x0 . x1. So the sums
-    over columns wait for nothing, and from step to step only numbers are handed on.
-    """
-    zero, fit = w.dtype.type(0), plan[BIAS]
-    r0, r1 = visit(X, y, order, i), visit(X, y, order, i + 1)
-    r2, r3 = visit(X, y, order, i + 2), visit(X, y, order, i + 3)
-    d0, d1, d2, d3 = zero, zero, zero, zero
-    g01, g02, g03, g12, g13, g23 = zero, zero, zero, zero, zero, zero
-    for j in range(X.shape[1]):
-        x0, x1, x2, x3, v = X[r0, j], X[r1, j], X[r2, j], X[r3, j], w[0, j]
-        d0 += x0 * v
-        d1 += x1 * v
-        d2 += x2 * v
-        d3 += x3 * v
-        g01 += x0 * x1
-        g02 += x0 * x2
-        g03 += x0 * x3
-        g12 += x1 * x2
-        g13 += x1 * x3
-        g23 += x2 * x3
-    v0, e0, s0, c0 = pull(own, plan, y, importance, r0, rates[i], d0 + bias)
-    bias -= fit * c0
-    keep = 1.0 - rates[i] * l2
-    v1, e1, s1, c1 = pull(
-        own, plan, y, importance, r1, rates[i + 1], keep * d1 - c0 * g01 + bias
-    )
-    bias -= fit * c1
-    k = 1.0 - rates[i + 1] * l2
-    keep, c0 = k * keep, k * c0
-    p = keep * d2 - (c0 * g02 + c1 * g12) + bias
-    v2, e2, s2, c2 = pull(own, plan, y, importance, r2, rates[i + 2], p)
-    bias -= fit * c2
-    k = 1.0 - rates[i + 2] * l2
-    keep, c0, c1 = k * keep, k * c0, k * c1
-    p = keep * d3 - ((c0 * g03 + c1 * g13) + c2 * g23) + bias
-    v3, e3, s3, c3 = pull(own, plan, y, importance, r3, rates[i + 3], p)
-    bias -= fit * c3
-    k = 1.0 - rates[i + 3] * l2
-    kept, a0, a1 = w.dtype.type(k * keep), w.dtype.type(k * c0), w.dtype.type(k * c1)
-    a2, a3 = w.dtype.type(k * c2), w.dtype.type(c3)
-    for j in range(X.shape[1]):
-        w[0, j] = kept * w[0, j] - (
-            (a0 * X[r0, j] + a1 * X[r1, j]) + (a2 * X[r2, j] + a3 * X[r3, j])
-        )
-    value, factor = (v0 + v1) + (v2 + v3), (1 + e0) * (1 + e1) * (1 + e2) * (1 + e3)
-    return value, factor, (s0 + s1) + (s2 + s3), bias
 
 
 @kernel

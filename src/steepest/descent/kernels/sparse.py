@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from steepest.descent.kernels.compiled import inlined, kernel, part
-from steepest.descent.kernels.dense import LARGE, ask, at_row, pull
+from steepest.descent.kernels.dense import ask, at_row
+from steepest.descent.kernels.per_sample import LARGE
 from steepest.descent.kernels.plan import (
     ADAGRAD,
     AVERAGE,
@@ -32,6 +33,7 @@ from steepest.descent.kernels.plan import (
     SCALES,
     STEPS,
 )
+from steepest.descent.kernels.pull import pull
 from steepest.descent.kernels.steps import average, move, move_row
 
 SMALL = 1e-6

@@ -110,12 +110,16 @@ class Loss:
             f"they need shapes {need}. Squeeze a single output column first."
         )
 
-    def check_target(self, target: Any, *, n_classes: int | None = None) -> None:
+    def check_target(
+        self, target: Any, *, n_classes: int | None = None, rows: Any = None
+    ) -> None:
         """Refuse targets that the formula is not made for, before any descent.
 
         Args:
             target: (n,) targets as the loss will see them.
             n_classes: number of classes; class numbers must lie below it.
+            rows: (n,) number of each row in the user's table; None for places in the
+                array, counted from 0.
 
         Raises:
             DataError: naming the first bad row, what is needed and what to do.
@@ -142,9 +146,11 @@ class Loss:
             good &= values < n_classes
         bad = np.argwhere(~good)
         if len(bad):
-            place = ", ".join(map(str, bad[0]))
+            place = f"[{', '.join(map(str, bad[0]))}]"
+            if rows is not None:
+                place = f" in row {rows[bad[0][0]]}"
             raise DataError(
-                f"target[{place}] is {float(values[tuple(bad[0])])!r}: "
+                f"target{place} is {float(values[tuple(bad[0])])!r}: "
                 f"loss={self} needs {need}"
             )
 
@@ -166,6 +172,8 @@ class PerRow:
     """
 
     fn: Callable[..., Any]
+    kernel: Any = None
+    """The same compiled for two numbers, where it can be."""
 
     @property
     def name(self) -> str:
