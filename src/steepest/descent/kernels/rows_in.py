@@ -119,6 +119,7 @@ def visits(order: Any, n: int) -> Array:
     if order is None:
         return np.zeros(0, np.int64)
     array = plain(order, np.int64)
-    if array.size and not 0 <= array.min() <= array.max() < n:
+    # seen as unsigned, a negative number is a huge one: one reading tells both
+    if array.size and not array.view(np.uint64).max() < n:
         raise UsageError(f"order: holds rows {array.min()} to {array.max()} of {n}.")
     return array

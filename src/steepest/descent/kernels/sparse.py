@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from steepest.descent.kernels.compiled import inlined, kernel, part
-from steepest.descent.kernels.dense import ask, at_row
+from steepest.descent.kernels.compiled import inlined, kernel, part, prefetch_near
+from steepest.descent.kernels.dense import LINE, at_row
 from steepest.descent.kernels.per_sample import LARGE
 from steepest.descent.kernels.plan import (
     ADAGRAD,
@@ -40,7 +40,7 @@ SMALL = 1e-6
 """A scale below it is multiplied into the weights."""
 
 
-AHEAD = 4
+AHEAD = 12
 """How many rows ahead of its use a row out of order is asked for."""
 
 
@@ -91,6 +91,13 @@ def settle(
             charge(numbers, w, paid, c, j)
         if total.size > 0:
             total[c, j] -= numbers[SCALES] * (float(w[c, j]) - float(before))
+
+
+@inlined
+def ask(array: Any, low: int, high: int) -> None:
+    """Ask memory for the lines that hold some elements."""
+    for t in range(low, high, LINE // array.itemsize):
+        prefetch_near(array, t)  # pyright: ignore[reportCallIssue]  numba's own call
 
 
 @inlined
