@@ -60,9 +60,10 @@ def fit(
             row; or for linear models of two plain numbers, one value, with `math` and
             `if`, which is compiled. What is both is compiled.
         optimizer: "auto", a name of steepest.OPTIMIZERS, or an Optax transformation.
-            "auto" takes a linear model with a convex loss to its optimum: a pass of
-            adagrad on batches where rows are many, then L-BFGS on all rows. For other
-            models, or where a rate, a schedule or a batch size is named, it is adam.
+            "auto" takes a linear model with a convex loss to its optimum, by
+            quasi-Newton steps on all rows; where these are many, from a sample of them,
+            whose curvature the steps begin with. For other models, or where a rate, a
+            schedule or a batch size is named, it is adam.
             Kinks (absolute, quantile, hinge, l1) are rounded off on the way, ever
             less; the verdict says how much lower the minimum may be. "normalized" is
             for linear models: row by row, safe on raw columns at any rate.

@@ -239,6 +239,14 @@ class Descent:
             return Stop.PATIENCE
         return None
 
+    def _look_at(self, params: Any, step: int) -> None:
+        """Judge the point to return, where the best was judged in place of a trial."""
+        judged = self.log.judged
+        if judged and judged[-1][1] == step and self.judge is not None:
+            loss = self.judge.epoch(self.state._replace(params=params))
+            if loss is not None:
+                judged[-1] = (judged[-1][0], step, loss)
+
     def _training_loss(self, epoch: int) -> float:
         """Mean loss over the batches of an epoch, +inf before the first."""
         if epoch < 0:
@@ -257,6 +265,8 @@ class Descent:
             stop = self._judge_last(stop)
         judged = self.log.last_step == last
         params, stats, best_step = self._choose(stop)
+        if self.engine.searches and best_step == last:
+            self._look_at(params, last)
         if judged and best_step == last and not self.source.stochastic:
             value, grad_norm = self.log.last_point()
         else:

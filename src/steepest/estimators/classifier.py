@@ -68,10 +68,11 @@ class DescentClassifier(ClassifierMixin, Descent):
             "squared_hinge", "focal:2"; or a function of two plain numbers, (margin,
             0 or 1) -> loss. Losses of two classes make one model a class where there
             are more.
-        optimizer: "auto" goes to the optimum: L-BFGS on the gradient over all rows,
-            after a pass of normalized steps, row by row, where rows are many. Or a
-            name of steepest.OPTIMIZERS, or "normalized": row by row, safe on raw
-            columns at any rate. Kinks are rounded off on the way, ever less.
+        optimizer: "auto" goes to the optimum by quasi-Newton steps on the gradient over
+            all rows; where these are many, from a sample of them, whose curvature the
+            steps begin with. Kinks are rounded off on the way, ever less. Or a name of
+            steepest.OPTIMIZERS, or "normalized": row by row, safe on raw columns at any
+            rate.
         learning_rate: of a named optimizer; None for its usual one.
         schedule: how the rate changes, such as "inverse_time:decay=0.01".
         batch_size: rows a step, at most all; "full", or "auto". A step of B rows equals

@@ -27,10 +27,11 @@ class DescentRegressor(RegressorMixin, Descent):
         loss: "auto" (squared), "huber:1.35", "absolute", "quantile:0.9", "poisson"; or
             a function of two plain numbers, (prediction, target) -> loss, which sees
             the target as it is.
-        optimizer: "auto" goes to the optimum: L-BFGS on the gradient over all rows,
-            after a pass of normalized steps, row by row, where rows are many. Or a
-            name of steepest.OPTIMIZERS, or "normalized": row by row, safe on raw
-            columns at any rate. Kinks are rounded off on the way, ever less.
+        optimizer: "auto" goes to the optimum by quasi-Newton steps on the gradient over
+            all rows; where these are many, from a sample of them, whose curvature the
+            steps begin with. Kinks are rounded off on the way, ever less. Or a name of
+            steepest.OPTIMIZERS, or "normalized": row by row, safe on raw columns at any
+            rate.
         learning_rate: of a named optimizer; None for its usual one.
         schedule: how the rate changes, such as "inverse_time:decay=0.01".
         batch_size: rows a step, at most all; "full", or "auto". A step of B rows equals
