@@ -30,8 +30,10 @@ MOST_ROWS = 10_000
 seen: so it does not depend on the number of rows, and so many are enough to find it."""
 MOST_NUMBERS = 1024
 """Params up to which each row is left out in turn; a matrix of them all is needed."""
-MOST_WORK = 1 << 32
+MOST_WORK = 1 << 29
 """Rows times the square of params: beyond it, fewer rows are drawn."""
+FEWEST_A_NUMBER = 4
+"""Rows for each param that are drawn all the same."""
 FOLDS = 5
 MOST_VALUES = 1 << 21
 """Where a pass reads more, one fold is held out, not each in turn."""
@@ -117,7 +119,8 @@ def strength_of(fit: Linear) -> Strength:
     if rows >= ENOUGH_ROWS * params:
         return Strength(one, "one row's worth: rows are many, it hardly matters")
     by_row = params <= MOST_NUMBERS
-    most = min(MOST_ROWS, MOST_WORK // params**2) if by_row else MOST_ROWS
+    worth = max(FEWEST_A_NUMBER * params, MOST_WORK // params**2)
+    most = min(MOST_ROWS, worth) if by_row else MOST_ROWS
     fit = fit._replace(train=_drawn(table, most, fit.seed))
     path = _by_row(fit, total) if by_row else _by_fold(fit, total)
     tried = list(_until_flat(path, LEAST * one))
