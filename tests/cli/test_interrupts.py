@@ -129,8 +129,10 @@ def test_the_loop_hands_back_its_best(answer, table, tmp_path, number, code):
 
     thread = threading.Thread(target=send)
     thread.start()
+    # a rate so small that no tolerance ends it first
+    slow = ("--optimizer", "gd", "--learning-rate", 1e-9, "--batch-size", 1)
     words = ("--target", "y", "--epochs", 1_000_000, "--save", folder)
-    found, got = answer("fit", table, *words)
+    found, got = answer("fit", table, *words, *slow)
     thread.join()
     assert (found["stop"], got) == ("INTERRUPTED", code)
     assert json.loads((folder / "run.json").read_text())["stop"] == "INTERRUPTED"
