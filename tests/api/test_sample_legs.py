@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import steepest as sp
+from steepest.api import linear_choice as choice
 from steepest.api import linear_legs as legs
-from steepest.descent.linear_engine import Table
+from steepest.descent.linear_tables import Table
 from steepest.problems.losses import get_loss
 from steepest.records import Stop
 
@@ -84,18 +85,18 @@ def test_the_time_budget_ends_the_run_in_any_leg():
     ("n", "numbers", "loss", "l1", "standardize", "want"),
     [
         (100, 5, "log", 0.0, True, None),
-        (6000, 5, "log", 0.0, True, legs.Sample(375)),
-        (100_000, 5, "log", 0.0, True, legs.Sample(6250)),
-        (6000, 5, "log", 0.0, False, legs.RAW),
-        (6000, 600, "log", 0.0, True, legs.SCALED),
-        (6000, 5, "hinge", 0.0, True, legs.SCALED),
-        (6000, 5, "log", 0.1, True, legs.SCALED),
+        (6000, 5, "log", 0.0, True, choice.Sample(375)),
+        (100_000, 5, "log", 0.0, True, choice.Sample(6250)),
+        (6000, 5, "log", 0.0, False, choice.RAW),
+        (6000, 600, "log", 0.0, True, choice.SCALED),
+        (6000, 5, "hinge", 0.0, True, choice.SCALED),
+        (6000, 5, "log", 0.1, True, choice.SCALED),
         (6000, 100, "log", 0.0, True, None),
     ],
 )
 def test_what_comes_first(n, numbers, loss, l1, standardize, want):
     found = get_loss(loss, task="binary")
-    got = legs.first_of(found, l1, n, numbers, standardize=standardize)
+    got = choice.Case(found, l1, n, numbers).first(standardize=standardize)
     assert got == want
 
 

@@ -14,7 +14,7 @@ import steepest as sp
 from steepest.api.sparse_fits import narrowed, used_columns, widened
 from steepest.core.errors import DataError, UsageError
 from steepest.descent.kernels import Csr
-from steepest.descent.linear_engine import Table
+from steepest.descent.linear_tables import Table
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RNG = np.random.default_rng(0)

@@ -5,7 +5,7 @@ import pytest
 
 from steepest.descent.curvature import inverse_curvature
 from steepest.descent.kernels import Plan
-from steepest.descent.linear_engine import Columns, Table, picked, scaled
+from steepest.descent.linear_tables import Columns, Table, picked, scaled
 from steepest.descent.summed import objective
 
 N, D = 80, 4

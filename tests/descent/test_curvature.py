@@ -10,7 +10,7 @@ from steepest.core import random
 from steepest.descent import curvature
 from steepest.descent.curvature import inverse_curvature, inverted
 from steepest.descent.kernels import Csr, Plan
-from steepest.descent.linear_engine import Table
+from steepest.descent.linear_tables import Table
 from steepest.descent.loop import descend
 from steepest.descent.sources import PassSource
 from steepest.descent.summed import WholeEngine, objective, packed, unpacked

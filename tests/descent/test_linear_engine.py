@@ -9,7 +9,8 @@ from steepest.data.blocks import Blocks
 from steepest.data.orders import order
 from steepest.descent.jax_engine import JaxEngine
 from steepest.descent.kernels import Csr, Plan
-from steepest.descent.linear_engine import LinearEngine, RowSource, Table, due_row
+from steepest.descent.linear_engine import LinearEngine, RowSource, due_row
+from steepest.descent.linear_tables import Table
 from steepest.descent.loop import descend
 from steepest.descent.rows import due_from
 from steepest.descent.sources import TableSource

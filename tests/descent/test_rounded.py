@@ -6,7 +6,7 @@ import pytest
 
 from steepest.core import random
 from steepest.descent.kernels import Csr, Plan
-from steepest.descent.linear_engine import Table
+from steepest.descent.linear_tables import Table
 from steepest.descent.rounded import GAP, WIDEST, RoundedEngine, kink_of
 from steepest.descent.summed import objective
 from steepest.records.stop import Limits

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from steepest.api import linear_legs as legs
+from steepest.api import linear_choice as choice
 from steepest.api.own_losses import is_own
 from steepest.api.table_data import TableData
 from steepest.data.blocks import batch_rows
@@ -34,7 +34,7 @@ class Plan(NamedTuple):
     epochs: int
     chosen: dict[str, str]
     """Each choice that was made, and why."""
-    first: legs.First | legs.Sample | None = None
+    first: choice.First | choice.Sample | None = None
     """What comes before."""
     to_optimum: bool = False
     """Whether it goes to the one optimum there is."""
@@ -86,9 +86,9 @@ def _goes_to_optimum(asked: dict[str, Any], model: Model, loss: Any) -> bool:
     named = [asked[name] for name in ("learning_rate", "schedule", "clip_norm")]
     named += [asked["clip_value"], asked["hyper"] or None, asked["average"] or None]
     free = asked["optimizer"] == "auto" and asked["batch_size"] == "auto"
-    able = legs.has_kernel(model, loss) and loss.convex
+    able = choice.has_kernel(model, loss) and loss.convex
     if is_own(loss):  # parted coefficients, for l1, are the kernels' alone
-        held = legs.has_kernel(model, loss) or not asked["l1"]
+        held = choice.has_kernel(model, loss) or not asked["l1"]
         able = isinstance(model, Linear) and held
     return free and able and all(name is None for name in named)
 
@@ -96,15 +96,13 @@ def _goes_to_optimum(asked: dict[str, Any], model: Model, loss: Any) -> bool:
 def _to_optimum(asked: dict[str, Any], loss: Loss, n_rows: int, numbers: int) -> Plan:
     """What brings the params near where it pays, then steps on all rows."""
     l1 = asked["l1"]
-    rule, kinked = legs.polish(loss, l1, n_rows, numbers), legs.kinked(loss, l1)
-    first = legs.first_of(
-        *(loss, l1, n_rows, numbers), standardize=asked["standardize"]
-    )
+    case = choice.Case(loss, l1, n_rows, numbers)
+    rule, first = case.rule, case.first(standardize=asked["standardize"])
     known = "is convex" if loss.convex else "is of a linear model"
     chosen = {"optimizer": f"the loss {known}: {rule} on all rows goes to an optimum"}
-    if rule == legs.CURVED:
+    if rule == choice.CURVED:
         chosen["curvature"] = "from a sample of the rows: then a few passes are enough"
-    if kinked:
+    if case.kinked:
         chosen["kinks"] = "rounded off, ever less, as no slope is small at a kink"
     if first is not None:
         chosen["first"] = f"{first} is worth several passes over all rows"

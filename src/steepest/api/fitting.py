@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from steepest.api import linear_choice as choice
 from steepest.api import linear_legs as legs
 from steepest.api.fit_plan import AUTO_OPTIMIZER, STOPPING, Plan, plan_of, stopping_of
 from steepest.api.fit_settings import settings_of
@@ -128,7 +129,7 @@ class Fitting(NamedTuple):
     numbers: dict[str, Any]
     stopping: Stopping
     seed: int
-    first: legs.First | legs.Sample | None = None
+    first: choice.First | choice.Sample | None = None
     to_optimum: bool = False
     average: bool = False
 
@@ -166,7 +167,7 @@ class Fitting(NamedTuple):
     def linear(self) -> legs.Linear | None:
         """The fit as the linear engine sees it, where it may make the steps."""
         held, used = self.table.validation, self._used()
-        if not legs.has_kernel(self.model, self.table.loss):
+        if not choice.has_kernel(self.model, self.table.loss):
             return None
         return legs.Linear(
             self.model,
@@ -188,7 +189,7 @@ class Fitting(NamedTuple):
     @property
     def measures(self) -> bool:
         """Whether validation rows only tell the loss: an optimum is not left early."""
-        kinks = legs.kinked(self.table.loss, self.numbers["objective"].get("l1", 0.0))
+        kinks = choice.kinked(self.table.loss, self.numbers["objective"].get("l1", 0.0))
         return self.to_optimum and not kinks and self.stopping.patience is None
 
     def _used(self) -> Any:

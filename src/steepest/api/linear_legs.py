@@ -8,29 +8,27 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse
 
+from steepest.api.linear_choice import (
+    CURVED,
+    SAMPLE_GTOL,
+    First,
+    Sample,
+    has_kernel,
+    kinked,
+)
 from steepest.api.own_losses import is_own, kernel_of
 from steepest.api.rounding import escape_of
 from steepest.api.table_data import Rows
 from steepest.data import orders
 from steepest.descent import kernels
-from steepest.descent.curvature import MOST_NUMBERS
 from steepest.descent.kernels import Csr, Plan
-from steepest.descent.kernels.plan import LOSSES as KERNELS
 from steepest.descent.kernels.plan import RULES
-from steepest.descent.linear_engine import (
-    LinearEngine,
-    RowSource,
-    Table,
-    of_table,
-    picked,
-    scaled,
-)
+from steepest.descent.linear_engine import LinearEngine, RowSource
+from steepest.descent.linear_tables import Table, of_table, picked, scaled
 from steepest.descent.parts import Leg
-from steepest.descent.rounded import KINKED, RoundedEngine, joined
+from steepest.descent.rounded import RoundedEngine, joined
 from steepest.descent.sources import START, PassSource, SampleSource
 from steepest.descent.summed import WholeEngine, objective, packed
-from steepest.problems.losses import LOSSES, Loss
-from steepest.problems.models import Linear as LinearModel
 from steepest.records.state import State
 from steepest.records.stop import Stopping
 from steepest.steps import LINEAR_OPTIMIZERS, Rule, settle
@@ -38,43 +36,8 @@ from steepest.steps import LINEAR_OPTIMIZERS, Rule, settle
 FULL_VALUES = 1 << 20
 """A table of so many values is read by kernels in a full batch, too: below it the
 compiled loop, which does not call back, is faster."""
-PASS_ROWS = 5_000
-"""From so many rows on a pass of per-sample steps saves several passes of L-BFGS."""
-POLISH, CURVED = "lbfgs", "bfgs"
-"""What goes to the optimum, on the gradient over all rows; where a sample of them tells
-the curvature, the latter."""
-SHARE, FOR_A_NUMBER = 16, 32
-"""A sample is one of so many rows, or so many rows for each param."""
-FEWEST_SAMPLES = 4
-"""How many samples a table must hold to begin with one."""
-SAMPLE_GTOL = 1e-3
-"""What is left of the gradient on a sample is not that of all rows."""
 SHUFFLED_BYTES = 8 << 20
 """Beyond it rows are visited in an order that memory likes, not in any."""
-
-
-class First(NamedTuple):
-    """A pass on batches before the steps on all rows."""
-
-    rule: str
-    rate: float
-    batch_size: int
-
-    def __str__(self) -> str:
-        return f"{self.rule} on batches once"
-
-
-class Sample(NamedTuple):
-    """Steps on some rows before the steps on all of them."""
-
-    rows: int
-
-    def __str__(self) -> str:
-        return f"{CURVED} on a sample of {self.rows:,} rows"
-
-
-SCALED, RAW = First("adagrad", 0.1, 32), First("normalized", 0.5, 1)
-"""For columns of one size; and for columns in any units."""
 
 
 class Parts(NamedTuple):
@@ -146,79 +109,6 @@ class Linear(NamedTuple):
             bias=self.model.bias,
             **options,
         )
-
-
-def kinked(loss: Loss, l1: float) -> bool:
-    """Whether an objective has kinks that can be rounded off.
-
-    Args:
-        loss: of a linear model.
-        l1: weight of the sum of |coefficients|.
-    """
-    return (not is_own(loss) and loss.name in KINKED) or l1 > 0
-
-
-def is_curved(loss: Loss, l1: float, n_rows: int, numbers: int) -> bool:
-    """Whether steps on all rows begin with the curvature that a sample tells.
-
-    Args:
-        loss: of a linear model.
-        l1: weight of the sum of |coefficients|.
-        n_rows: of the table.
-        numbers: params of the model.
-    """
-    smooth = loss.convex and not is_own(loss) and not kinked(loss, l1)
-    return smooth and n_rows >= PASS_ROWS and numbers <= MOST_NUMBERS
-
-
-def polish(loss: Loss, l1: float, n_rows: int, numbers: int) -> str:
-    """The rule that goes to an optimum: one for bounds where coefficients may be 0.
-
-    Args:
-        loss: of a linear model.
-        l1: weight of the sum of |coefficients|.
-        n_rows: of the table.
-        numbers: params of the model.
-    """
-    if l1 > 0:
-        return "bb"
-    return CURVED if is_curved(loss, l1, n_rows, numbers) else POLISH
-
-
-def first_of(
-    loss: Loss, l1: float, n_rows: int, numbers: int, *, standardize: bool
-) -> First | Sample | None:
-    """What brings the params near before all rows are read again and again.
-
-    Args:
-        loss: of a linear model.
-        l1: weight of the sum of |coefficients|.
-        n_rows: of the table.
-        numbers: params of the model.
-        standardize: whether columns are of one size.
-    """
-    if n_rows < PASS_ROWS or is_own(loss):
-        return None
-    if not standardize:
-        return RAW
-    if not is_curved(loss, l1, n_rows, numbers):
-        return SCALED
-    rows = max(n_rows // SHARE, FOR_A_NUMBER * numbers)
-    return Sample(rows) if n_rows >= FEWEST_SAMPLES * rows else None
-
-
-def has_kernel(model: Any, loss: Any) -> bool:
-    """Whether kernels know the loss of a linear model.
-
-    Args:
-        model: what is fitted.
-        loss: on what.
-    """
-    if not isinstance(model, LinearModel) or not isinstance(loss, Loss):
-        return False
-    if is_own(loss):  # it may bear any name
-        return kernel_of(loss) is not None
-    return loss.name in KERNELS and loss.fn is LOSSES[loss.name].fn
 
 
 def parts_of(fit: Linear, *, whole: bool = False) -> Parts | None:
@@ -412,10 +302,15 @@ def table_of(rows: Rows) -> Table:
     """
     weight = None if (rows.weight == 1).all() else np.asarray(rows.weight)
     target = np.asarray(rows.target, rows.inputs.dtype)
-    return Table(_read(rows.inputs), target, weight, rows.inputs.shape[1])
+    return Table(rows_read(rows.inputs), target, weight, rows.inputs.shape[1])
 
 
-def _read(inputs: Any) -> np.ndarray[Any, Any] | Csr:
+def rows_read(inputs: Any) -> np.ndarray[Any, Any] | Csr:
+    """Rows, dense or of SciPy, as kernels read them.
+
+    Args:
+        inputs: (n, d).
+    """
     if not scipy.sparse.issparse(inputs):
         return np.ascontiguousarray(inputs)
     places, ends = inputs.indices, inputs.indptr

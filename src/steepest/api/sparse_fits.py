@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from steepest.api import linear_choice as choice
 from steepest.api import linear_legs as legs
 from steepest.api.own_losses import is_own
 from steepest.core.errors import UsageError
 from steepest.data.hashing import check_bits
 from steepest.descent.kernels import Csr
-from steepest.descent.linear_engine import Table
+from steepest.descent.linear_tables import Table
 from steepest.problems.models import Linear, Model
 
 
@@ -59,7 +60,7 @@ def check_sparse(model: Model, loss: Any, linear: legs.Linear | None) -> None:
             "give dense rows: X.toarray()."
         )
     if linear is None:
-        known = ", ".join(legs.KERNELS)
+        known = ", ".join(choice.KERNELS)
         raise UsageError(
             f"loss={str(loss)!r}: sparse rows have the losses {known}. Take one of "
             "them, or give dense rows: X.toarray()."

@@ -13,7 +13,7 @@ from steepest.core import random
 from steepest.data import orders
 from steepest.descent import kernels
 from steepest.descent.curvature import dense_rows
-from steepest.descent.linear_engine import Table, at, picked, scaled
+from steepest.descent.linear_tables import Table, at, picked, scaled
 from steepest.descent.loop import descend
 from steepest.problems.losses import LOSSES, Loss
 from steepest.records import Stopping

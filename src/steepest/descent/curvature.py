@@ -17,7 +17,7 @@ from scipy.special import softmax
 
 from steepest.descent import kernels
 from steepest.descent.kernels import Csr, Plan
-from steepest.descent.linear_engine import Table, picked, scaled
+from steepest.descent.linear_tables import Table, picked, scaled
 
 Array = np.ndarray[Any, Any]
 MOST_NUMBERS = 512

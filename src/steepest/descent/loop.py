@@ -242,7 +242,9 @@ class Descent:
     def _look_at(self, params: Any, step: int) -> None:
         """Judge the point to return, where the best was judged in place of a trial."""
         judged = self.log.judged
-        if judged and judged[-1][1] == step and self.judge is not None:
+        if not (judged and judged[-1][1] == step and self.engine.searches):
+            return
+        if self.judge is not None:
             loss = self.judge.epoch(self.state._replace(params=params))
             if loss is not None:
                 judged[-1] = (judged[-1][0], step, loss)
@@ -265,7 +267,7 @@ class Descent:
             stop = self._judge_last(stop)
         judged = self.log.last_step == last
         params, stats, best_step = self._choose(stop)
-        if self.engine.searches and best_step == last:
+        if best_step == last:
             self._look_at(params, last)
         if judged and best_step == last and not self.source.stochastic:
             value, grad_norm = self.log.last_point()

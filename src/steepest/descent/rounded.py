@@ -20,13 +20,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from steepest.descent.jax_engine import JaxEngine
 from steepest.descent.kernels import Csr, Plan
-from steepest.descent.linear_engine import Table
-from steepest.descent.summed import SHORTEST, Summed, objective, packed, unpacked
+from steepest.descent.linear_tables import Table
+from steepest.descent.summed import (
+    Summed,
+    SummedEngine,
+    length,
+    objective,
+    packed,
+    unpacked,
+)
 from steepest.problems.bounds import Bounds
 from steepest.problems.layout import Vector
-from steepest.problems.objectives import FunctionObjective
 from steepest.records.state import State
 from steepest.records.stop import Limits
 from steepest.steps.rule import Rule
@@ -170,7 +175,7 @@ def _kept(thread: int, size: int, parted: bool) -> Rounded:
     return found
 
 
-class RoundedEngine(JaxEngine):
+class RoundedEngine(SummedEngine):
     """The jax engine on an objective whose kinks are rounded off, ever less.
 
     Args:
@@ -193,22 +198,13 @@ class RoundedEngine(JaxEngine):
     ) -> None:
         table = _finer(table)
         d, parted = table.n_columns, plan.l1 > 0
-        count = d * n_outputs * (1 + parted) + n_outputs
-        size = max(SHORTEST, 1 << (count - 1).bit_length())
+        size = length(d * n_outputs * (1 + parted) + n_outputs)
         self.fn = _kept(threading.get_ident(), size, parted)
         self.fn.plan, self.fn.table, self.fn.width = plan, table, (d, n_outputs)
         self.fn.kink = kink_of(plan, table, n_outputs)
         self.last_limits = limits
         bounds = _room(size, d * n_outputs, n_outputs * plan.bias) if parted else None
-        super().__init__(
-            FunctionObjective(self.fn),
-            rule,
-            {**numbers, "objective": {}, "bounds": bounds},
-            limits,
-            path=False,
-            stochastic=False,
-            precision="float64",
-        )
+        super().__init__(self.fn, rule, numbers, limits, bounds=bounds)
         self._round(WIDEST, 0.0)
 
     def _round(self, width: float, value: float) -> None:

@@ -19,7 +19,8 @@ from steepest.descent import kernels
 from steepest.descent.curvature import inverse_curvature
 from steepest.descent.jax_engine import JaxEngine
 from steepest.descent.kernels import Plan
-from steepest.descent.linear_engine import Table, of_table
+from steepest.descent.linear_tables import Table, of_table
+from steepest.problems.bounds import Bounds
 from steepest.problems.foreign import Foreign
 from steepest.problems.layout import Layout, Vector
 from steepest.problems.objectives import FunctionObjective
@@ -84,8 +85,7 @@ def summed(plan: Plan, table: Table, n_outputs: int) -> Summed:
         table: the rows.
         n_outputs: of the model.
     """
-    numbers = (table.n_columns + 1) * n_outputs
-    size = max(SHORTEST, 1 << (numbers - 1).bit_length())
+    size = length((table.n_columns + 1) * n_outputs)
     found = _kept(threading.get_ident(), size)
     found.plan, found.table, found.width = plan, table, (table.n_columns, n_outputs)
     return found
@@ -97,7 +97,47 @@ def _kept(thread: int, size: int) -> Summed:
     return Summed(size)
 
 
-class WholeEngine(JaxEngine):
+def length(numbers: int) -> int:
+    """Of the vector that holds so many numbers.
+
+    >>> length(3), length(100)
+    (16, 128)
+    """
+    return max(SHORTEST, 1 << (numbers - 1).bit_length())
+
+
+class SummedEngine(JaxEngine):
+    """The jax engine on a Summed, in float64.
+
+    Args:
+        fn: the objective.
+        rule: of the steps.
+        numbers: the rule's; penalties are the objective's own.
+        limits: the tolerances.
+        bounds: of the vector.
+    """
+
+    def __init__(
+        self,
+        fn: Summed,
+        rule: Rule,
+        numbers: dict[str, Any],
+        limits: Limits,
+        *,
+        bounds: Bounds | None = None,
+    ) -> None:
+        super().__init__(
+            FunctionObjective(fn),
+            rule,
+            {**numbers, "objective": {}, "bounds": bounds},
+            limits,
+            path=False,
+            stochastic=False,
+            precision="float64",
+        )
+
+
+class WholeEngine(SummedEngine):
     """The jax engine on the objective over all rows of a table.
 
     Args:
@@ -124,15 +164,7 @@ class WholeEngine(JaxEngine):
     ) -> None:
         self.told, self.seed = (plan, table, n_outputs), seed
         self.fn = summed(*self.told)
-        super().__init__(
-            FunctionObjective(self.fn),
-            rule,
-            {**numbers, "objective": {}, "bounds": None},
-            limits,
-            path=False,
-            stochastic=False,
-            precision="float64",
-        )
+        super().__init__(self.fn, rule, numbers, limits)
 
     def start(self, params: Any, stats: Any, key: Any) -> State:
         """The State before the first step, at a linear model's params."""

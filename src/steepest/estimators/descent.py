@@ -10,6 +10,7 @@ import scipy.sparse
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state
 
+from steepest.api import linear_choice as choice
 from steepest.api import linear_legs as legs
 from steepest.api.fit_plan import AUTO_FTOL
 from steepest.api.linear_rules import check_average, check_jax, rule_for
@@ -24,8 +25,7 @@ from steepest.core.numbers import is_number
 from steepest.core.spec import parse_spec
 from steepest.data.blocks import batch_rows
 from steepest.data.orders import split
-from steepest.descent.kernels import Csr
-from steepest.descent.linear_engine import Columns, Table
+from steepest.descent.linear_tables import Columns, Table
 from steepest.descent.loop import descend
 from steepest.diagnosis import judge_fit
 from steepest.diagnosis.rounding import judge_rounded
@@ -232,9 +232,9 @@ class Descent(BaseEstimator):
         free = auto and batch_size == "auto" and self.learning_rate is None
         able = loss.convex or is_own(loss)
         if to_optimum := free and able and not self.average:
-            told = (loss, self.l1, n, numbers)
-            optimizer, batch_size = legs.polish(*told), "full"
-            first = legs.first_of(*told, standardize=self.standardize)
+            case = choice.Case(loss, self.l1, n, numbers)
+            optimizer, batch_size = case.rule, "full"
+            first = case.first(standardize=self.standardize)
         else:
             optimizer = "adagrad" if auto else asked
         rule, settled_to = settle(optimizer, self.learning_rate, schedule=self.schedule)
@@ -246,7 +246,7 @@ class Descent(BaseEstimator):
         passes = MOST_PASSES if size == n else PASSES
         stopping = Stopping(
             gtol=max(self.tol, least) if size == n else None,
-            ftol=AUTO_FTOL if to_optimum and legs.kinked(loss, self.l1) else None,
+            ftol=AUTO_FTOL if to_optimum and choice.kinked(loss, self.l1) else None,
             patience=self.patience,
             max_epochs=passes if self.epochs is None else self.epochs,
             max_seconds=self.max_seconds,
@@ -306,8 +306,7 @@ def table_of(rows: Rows, scale: Scale) -> Table:
     """Rows as kernels read them: as they lie, where that costs no precision."""
     X, columns = rows.X, None
     if scipy.sparse.issparse(X):
-        X = scale.rows(X)
-        inputs: Any = Csr(X.data, X.indices.astype(np.int32), X.indptr.astype(np.int64))
+        inputs: Any = legs.rows_read(scale.rows(X))
     elif scale.is_near(X.dtype):
         inputs, columns = X, Columns(scale.mean, scale.size)
     else:
@@ -339,7 +338,7 @@ def loss_of(loss: Any, task: str, target: Any = ()) -> Loss:
                 "steepest.fit takes it."
             )
         return replace(found, tasks=("regression", "binary"))
-    if not legs.has_kernel(Linear(), found):
+    if not choice.has_kernel(Linear(), found):
         name = parse_spec(loss)[0] if isinstance(loss, str) else loss
         raise UsageError(f"loss={name!r}: estimators take the losses of linear models.")
     return found

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from steepest.api.linear_legs import RAW
+from steepest.api.linear_choice import RAW
 from steepest.api.own_losses import kernel_of
 from steepest.core.errors import DataError
 from steepest.descent import kernels
