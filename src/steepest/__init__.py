@@ -22,10 +22,13 @@ if TYPE_CHECKING:
         minimize,
         race,
         restarts,
+        resume,
     )
     from steepest.core.errors import (
         DataError,
         FormulaError,
+        ResumeWarning,
+        SaveWarning,
         SteepestError,
         UsageError,
     )
@@ -51,10 +54,13 @@ _PLACES = {
         "minimize",
         "race",
         "restarts",
+        "resume",
     ),
     "steepest.core.errors": (
         "DataError",
         "FormulaError",
+        "ResumeWarning",
+        "SaveWarning",
         "SteepestError",
         "UsageError",
     ),
@@ -85,7 +91,9 @@ __all__ = [
     "FormulaError",
     "HashingEncoder",
     "Linear",
+    "ResumeWarning",
     "Run",
+    "SaveWarning",
     "SteepestError",
     "Stop",
     "Stopping",
@@ -100,6 +108,7 @@ __all__ = [
     "parse",
     "race",
     "restarts",
+    "resume",
 ]
 
 

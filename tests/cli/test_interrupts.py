@@ -150,7 +150,8 @@ def test_a_process_that_is_told_to_end_prints_and_saves(tmp_path):
     wait_for_rows(folder)
     process.send_signal(signal.SIGTERM)
     text, told = process.communicate(timeout=60)
-    assert (process.returncode, told) == (143, "")
+    go_on = f"Interrupted. To go on from here: steepest resume {folder}\n"
+    assert (process.returncode, told) == (143, go_on)
     assert text.startswith("Not converged: interrupted")
     assert f"saved in       {folder}\n" in text
     assert json.loads((folder / "run.json").read_text())["stop"] == "INTERRUPTED"

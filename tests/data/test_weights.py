@@ -7,7 +7,13 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from steepest.core.errors import DataError, UsageError
 from steepest.data.target import Target
-from steepest.data.weights import class_weights, row_weights, sample_weights
+from steepest.data.weights import (
+    check_weights,
+    class_weights,
+    of_classes,
+    row_weights,
+    sample_weights,
+)
 
 LABELS = np.array(["a"] * 6 + ["b"] * 3 + ["c"])
 TARGET = Target.infer(LABELS)
@@ -92,3 +98,50 @@ def test_bad_sample_weights(values, told):
 def test_no_row_in_use_has_weight():
     with pytest.raises(DataError, match="no row in use"):
         row_weights(np.array([1.0, 0.0]), np.array([0.0, 1.0]))
+
+
+@pytest.mark.parametrize("weights", ["balanced", {"a": 1, "b": 2.5, "c": 0}, {"b": 3}])
+def test_weights_of_classes_are_those_of_their_rows(weights):
+    by_class = of_classes(np.bincount(INDICES, minlength=3), TARGET, weights)
+    want = compute_sample_weight(weights, LABELS)
+    np.testing.assert_allclose(by_class[INDICES], want)
+
+
+def test_classes_may_be_counted_a_part_at_a_time():
+    counts = sum(np.bincount(part, minlength=3) for part in np.split(INDICES, [2, 7]))
+    np.testing.assert_allclose(
+        of_classes(counts, TARGET, "balanced")[INDICES],
+        class_weights(INDICES, TARGET, "balanced"),
+    )
+
+
+def test_the_target_of_a_regression_is_no_class():
+    values = np.arange(10.0)
+    target = Target.infer(values)
+    y, _ = target.encode(values)
+    for weights in ("balanced", {"a": 1}):
+        with pytest.raises(UsageError, match="needs classes"):
+            class_weights(y, target, weights)
+        with pytest.raises(UsageError, match="needs classes"):
+            of_classes(np.zeros(0), target, weights)
+
+
+def test_some_rows_of_a_table_may_all_weigh_nothing():
+    table = pa.table({"w": [0, 0], "text": ["1", "2.5"]})
+    assert check_weights("w", table).tolist() == [0, 0]
+    assert check_weights("text", table).tolist() == [1, 2.5]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ([1.0, -2.0], "w, row 2: weight -2 must be finite and >= 0"),
+        ([1.0, np.inf], "w, row 2: weight inf"),
+        ([1.0, None], "w, row 2: weight nan"),
+        ([None, -1.0], "w, row 1: weight nan"),
+        (["1", "u"], "column w, row 2: 'u' is not a number"),
+    ],
+)
+def test_rows_that_cannot_weigh_so_are_named(values, told):
+    with pytest.raises(DataError, match=told):
+        check_weights("w", pa.table({"w": values}))

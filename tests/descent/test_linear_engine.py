@@ -6,7 +6,7 @@ import pytest
 
 from steepest.core import random
 from steepest.data.blocks import Blocks
-from steepest.data.orders import order
+from steepest.data.orders import Chunks, order
 from steepest.descent.jax_engine import JaxEngine
 from steepest.descent.kernels import Csr, Plan
 from steepest.descent.linear_engine import LinearEngine, RowSource, due_row
@@ -49,6 +49,15 @@ class Judge:
         return 0.0, 0.0
 
 
+def source_of(table, batch, *, later=0):
+    """All rows in one chunk, in the order of each epoch, or of one that is later."""
+
+    def visited(n, epoch, chunk):
+        return order(n, epoch=epoch + later, chunk=chunk).astype(np.int64)
+
+    return RowSource(table, batch, Chunks(N, N, seed=0), visited)
+
+
 def both(loss, rule, batch, dtype, *, steps, l2=0.0, schedule=None, weight=WEIGHT):
     """(kernels, jax): the ends of two runs over the same rows in the same order."""
     precision = np.dtype(dtype).name
@@ -70,9 +79,7 @@ def both(loss, rule, batch, dtype, *, steps, l2=0.0, schedule=None, weight=WEIGH
     )
     engine = LinearEngine(objective, plan, rule_, numbers, dtype=dtype)
     table = Table(X.astype(dtype), y.astype(dtype), weight.astype(dtype), D)
-    source = RowSource(
-        table, batch, lambda epoch: order(N, epoch=epoch).astype(np.int64)
-    )
+    source = source_of(table, batch)
     key = random.key(0)
     ends = []
     for made, read in (
@@ -155,9 +162,7 @@ def test_a_number_that_is_lost_stops_the_run_at_its_step():
         numbers,
         dtype=np.float64,
     )
-    source = RowSource(
-        table, 1, lambda epoch: order(N, epoch=epoch + 1).astype(np.int64)
-    )
+    source = source_of(table, 1, later=1)
     params = {"bias": np.zeros(1), "weight": np.zeros((D, 1))}
     state = engine.start(params, (), random.key(0))
     ended = descend(engine, source, state, Stopping(max_epochs=1), judge=Judge())
@@ -179,9 +184,7 @@ def test_sparse_rows_go_the_same_way():
         plan = Plan(loss="squared", batch_size=4)
         engine = LinearEngine(None, plan, rule, numbers, dtype=np.float64)
         engine.objective = TableObjective(Linear(), LOSSES["squared"])
-        source = RowSource(
-            Table(inputs, LINE, None, D), 4, lambda epoch: np.arange(N, dtype=np.int64)
-        )
+        source = source_of(Table(inputs, LINE, None, D), 4)
         params = {"bias": np.zeros(1), "weight": np.zeros((D, 1))}
         state = engine.start(params, (), random.key(0))
         ends.append(

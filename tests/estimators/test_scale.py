@@ -74,3 +74,11 @@ def test_labels_may_be_words():
     x, y = load_iris(return_X_y=True)
     words = np.array(["a", "b", "c"])[y]
     assert DescentClassifier().fit(x, words).score(x, words) > 0.95
+
+
+def test_what_varies_in_rows_of_weight_0_alone_does_not_vary():
+    rows = np.random.default_rng(0).normal(3.0, 1.0, size=(90, 2))
+    rows[:30, 0] = 0.0
+    scale = scale_of(rows, (np.arange(90) < 30) * 1.0, centre=True)
+    assert scale.size[0] == 1.0
+    assert scale.size[1] == pytest.approx(rows[:30, 1].std())

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from steepest.api.functions import maximize, minimize
     from steepest.api.racing import race
     from steepest.api.restarting import restarts
+    from steepest.api.resuming import resume
     from steepest.api.tables import fit
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "minimize",
     "race",
     "restarts",
+    "resume",
 ]
 __getattr__ = from_places(
     __name__,
@@ -33,6 +35,7 @@ __getattr__ = from_places(
         "steepest.api.functions": ("maximize", "minimize"),
         "steepest.api.racing": ("race",),
         "steepest.api.restarting": ("restarts",),
+        "steepest.api.resuming": ("resume",),
         "steepest.api.tables": ("fit",),
     },
 )

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from steepest.api.asked import Asked
+from steepest.api.keeping import bound_of, keeping
 from steepest.api.runs import make_run
 from steepest.core import random, tree
 from steepest.core.errors import DataError, UsageError
@@ -16,7 +18,7 @@ from steepest.descent.jax_engine import JaxEngine
 from steepest.descent.loop import descend
 from steepest.descent.parts import Ended, Event, Watcher
 from steepest.descent.sources import FunctionSource
-from steepest.descent.watchers import TraceFile, progress_bar
+from steepest.descent.watchers import progress_bar
 from steepest.diagnosis import (
     Curvature,
     Way,
@@ -32,7 +34,7 @@ from steepest.problems.foreign import Foreign
 from steepest.problems.objectives import FunctionObjective
 from steepest.problems.start import Problem, pose
 from steepest.records import Run, Stop, Stopping
-from steepest.records.folder import run_folder, save_run
+from steepest.records.folder import save_run
 from steepest.records.state import State
 from steepest.steps import OPTIMIZERS, Rule, settle
 
@@ -165,11 +167,13 @@ def _check_projects(rule: Rule) -> None:
     )
 
 
-def carry_out(task: Task) -> Run:
+def carry_out(task: Task, record: Asked | None = None, *, resumed: bool = False) -> Run:
     """Run a task to its end and judge what it came to.
 
     Args:
         task: from `set_up`.
+        record: what was asked, where the run is saved.
+        resumed: whether it goes on from what its folder holds.
 
     Returns:
         The Run, saved where that was asked for.
@@ -183,22 +187,21 @@ def carry_out(task: Task) -> Run:
         watchers.append(Faults(problem))
     state = engine.start(problem.start, None, task.key)
     scout = scout_of(task)
-    with run_folder(asked["save"]) as folder:
-        if folder is not None:
-            watchers.append(TraceFile(folder))
+    bound = bound_of(record, settings_of(task))
+    with keeping(record, asked, bound, resumed=resumed) as kept:
         ended = descend(
             engine,
             FunctionSource(),
             state,
             task.stopping,
-            watchers=watchers,
+            watchers=[*watchers, *kept.watchers],
             escape=_way_on(engine, scout) if escapes(asked) else None,
+            resume=kept.snapshot,
         )
         problem.check()  # the last evaluation is made when the watchers are gone
         check_first(ended, problem)
-    run = judged(task, ended, scout)
-    if folder is not None:
-        save_run(run, folder)
+        run = judged(task, ended, scout)
+        kept.save(lambda folder: save_run(run, folder), ended.stop)
     return run
 
 

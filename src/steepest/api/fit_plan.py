@@ -11,7 +11,7 @@ from steepest.api.own_losses import is_own
 from steepest.api.table_data import TableData
 from steepest.data.blocks import batch_rows
 from steepest.problems.losses import Loss
-from steepest.problems.models import Linear, Model
+from steepest.problems.models import MLP, Linear, Model, ModuleModel
 from steepest.records import Stopping
 from steepest.steps import LINEAR_OPTIMIZERS
 
@@ -20,8 +20,13 @@ AVERAGED_OPTIMIZER = "adagrad"
 AUTO_PASSES = 1000
 """Linear models with a convex loss go to the optimum, in so many passes at most."""
 AUTO_GTOL, AUTO_FTOL = 1e-6, 1e-10
-AUTO_STEPS = 4000
-"""Updates that the default number of epochs aims at, on a small table."""
+AUTO_STEPS, AUTO_ROWS = 4000, 256
+"""Updates that the default number of epochs aims at, and rows of a batch at most."""
+AUTO_EPOCHS = 1000
+"""Epochs at most."""
+NETWORK_STEPS, NETWORK_ROWS, NETWORK_EPOCHS = 8000, 64, 100
+"""The same for networks: many small steps come to rest where rows unseen fare better,
+and cost no more than few large ones; on small tables the best epoch comes early."""
 STOPPING = ("gtol", "patience", "max_steps", "max_seconds")
 
 
@@ -38,6 +43,8 @@ class Plan(NamedTuple):
     """What comes before."""
     to_optimum: bool = False
     """Whether it goes to the one optimum there is."""
+    l2: float = 0.0
+    """Strength that was chosen for a network; a linear model's is found by its rows."""
 
 
 def plan_of(
@@ -57,18 +64,21 @@ def plan_of(
         return _to_optimum(asked, table.loss, n_rows, numbers)
     optimizer, schedule = asked["optimizer"], asked["schedule"]
     batch_size, epochs = asked["batch_size"], asked["epochs"]
+    steps, rows, most = AUTO_STEPS, AUTO_ROWS, AUTO_EPOCHS
+    if not isinstance(model, Linear):
+        steps, rows, most = NETWORK_STEPS, NETWORK_ROWS, NETWORK_EPOCHS
     chosen = {}
     by_rows = getattr(optimizer, "name", None) in LINEAR_OPTIMIZERS
     if batch_size == "auto" and by_rows:
         batch_size, chosen["batch_size"] = 1, f"{optimizer.name} goes row by row"
     if batch_size == "auto":
-        batch_size = int(np.clip(2 ** round(np.log2(max(n_rows / 50, 1))), 16, 256))
+        batch_size = int(np.clip(2 ** round(np.log2(max(n_rows / 50, 1))), 16, rows))
         batch_size = min(batch_size, n_rows)
-        chosen["batch_size"] = "a fiftieth of the rows, from 16 to 256"
+        chosen["batch_size"] = f"a fiftieth of the rows, from 16 to {rows}"
     if epochs is None:
         size = batch_rows(batch_size, n_rows)
-        epochs = int(np.clip(AUTO_STEPS * size // n_rows, 10, 1000))
-        chosen["epochs"] = f"about {AUTO_STEPS} updates, from 10 to 1000 epochs"
+        epochs = int(np.clip(steps * size // n_rows, 10, most))
+        chosen["epochs"] = f"about {steps} updates, from 10 to {most} epochs"
     if isinstance(optimizer, str) and optimizer == "auto" and asked["average"]:
         optimizer = AVERAGED_OPTIMIZER
         chosen["optimizer"] = "adagrad at one rate: averaging takes the noise away"
@@ -78,7 +88,23 @@ def plan_of(
         if schedule is None and asked["learning_rate"] is None:
             schedule = AUTO_SCHEDULE
             chosen["schedule"] = "cosine lets the noise of batches fade to nothing"
-    return Plan(optimizer, schedule, batch_size, epochs, chosen)
+    l2 = 1 / n_rows if _takes_l2(asked, model, table.loss) else 0.0
+    if l2:
+        chosen["l2"] = "one row's worth, 1 / rows: weights near 1 are no surprise"
+    return Plan(optimizer, schedule, batch_size, epochs, chosen, l2=l2)
+
+
+def _takes_l2(asked: dict[str, Any], model: Model, loss: Any) -> bool:
+    """Whether a network's weights are held back where its user named no number.
+
+    l2 = 1 / n makes the optimum the likeliest weights where, before any row was seen,
+    each was normal with deviation 1 (MacKay 1992, Neural Comput. 4:448).
+    """
+    named = [asked[name] for name in ("learning_rate", "schedule", "clip_norm")]
+    named += [asked["clip_value"], asked["hyper"] or None, asked["l1"] or None]
+    free = asked["optimizer"] == "auto" and asked["l2"] == "auto"
+    network = isinstance(model, MLP | ModuleModel) and not loss.embeds
+    return free and network and all(name is None for name in named)
 
 
 def _goes_to_optimum(asked: dict[str, Any], model: Model, loss: Any) -> bool:

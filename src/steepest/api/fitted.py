@@ -11,8 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from steepest.api import embedding
+from steepest.api.own_losses import is_own
 from steepest.api.sparse_fits import predicted
-from steepest.api.table_data import Rows, encode_rows
+from steepest.api.table_data import Rows, encode_rows, sampled
 from steepest.core import tree
 from steepest.core.errors import DataError, UsageError
 from steepest.core.files import read_json, sha256, write_atomic, write_json
@@ -20,7 +22,7 @@ from steepest.data.features import Features
 from steepest.data.reading import read_table
 from steepest.data.target import Target
 from steepest.problems.losses import LOSSES, Loss, get_loss
-from steepest.problems.metrics import baseline, score
+from steepest.problems.metrics import baseline, label_of, score
 from steepest.problems.models import (
     Model,
     get_model,
@@ -28,7 +30,8 @@ from steepest.problems.models import (
     model_from_json,
     replace_leaves,
 )
-from steepest.problems.objectives import TableObjective
+from steepest.problems.neighbours import nearest
+from steepest.problems.objectives import objective_of
 from steepest.records.folder import (
     MODEL,
     PART,
@@ -48,6 +51,8 @@ MOST_SHOWN = 10_000
 """Numbers that `to_json` shows; beyond it they would only be noise."""
 CHUNK = 16_384
 """Rows predicted at a time."""
+ARRAYS = ("params", "stats", "centres")
+"""What is saved as numbers."""
 HEADLINE = {"regression": "r2", "binary": "roc_auc", "multiclass": "accuracy"}
 
 
@@ -75,6 +80,8 @@ class Fitted:
     stats: Any
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     run: Run | None = None
+    centres: Any = None
+    """(k, width) mean place of each class, where the model is an embedding"""
 
     def predict(self, data: Any) -> np.ndarray[Any, Any]:
         """Predictions in the units of the target, or labels.
@@ -84,7 +91,8 @@ class Fitted:
                 and extra columns do not matter.
 
         Returns:
-            (n,) numbers, or labels of the target's own type.
+            (n,) numbers, or labels of the target's own type; of an embedding the label
+            whose rows are nearest in the mean.
 
         Raises:
             DataError: a column is missing or holds what it should not.
@@ -95,16 +103,38 @@ class Fitted:
         """Probabilities of the classes: (n, k), columns in the order of target.classes.
 
         Raises:
-            UsageError: the target is a number.
+            UsageError: the target is a number, or the model an embedding.
             DataError: as `predict`.
         """
         if not self.target.classes:
             raise UsageError("predict_proba: needs classes; the task is regression.")
+        if self.loss.embeds:
+            raise UsageError(
+                f"predict_proba: loss={self.loss} learns places of rows and no "
+                "probabilities. transform gives the places, predict the nearest class."
+            )
         raw = self.raw(self.features.encode(read_table(data)))
-        readable = self.readable(raw)
-        if readable.ndim == 1:  # 1 - it would be 0 where float32 says it is 1
-            return np.stack([self.readable(-raw), readable], axis=1)
-        return readable
+        found = self.readable(raw)
+        if found.ndim == 1:  # 1 - it would be 0 where float32 says it is 1
+            found = np.stack([self.readable(-raw), found], axis=1)
+        return found / found.sum(axis=1, keepdims=True)
+
+    def transform(self, data: Any) -> np.ndarray[Any, Any]:
+        """The embedding of each row: (n, width), of length 1.
+
+        Args:
+            data: as for `predict`.
+
+        Raises:
+            UsageError: the loss was not one of embeddings.
+            DataError: as `predict`.
+        """
+        if not self.loss.embeds:
+            raise UsageError(
+                f"transform: gives embeddings, which loss={self.loss} does not learn. "
+                "Fit with loss='triplet' or 'contrastive', or use predict."
+            )
+        return self.readable(self.raw(self.features.encode(read_table(data))))
 
     def evaluate(self, data: Any) -> dict[str, float]:
         """The metrics on another table that has the target.
@@ -118,7 +148,7 @@ class Fitted:
         """What the model returns for encoded rows: (n,) or (n, k)."""
         if self.features.sparse:
             return predicted(self.params, inputs)
-        objective = TableObjective(self.model, self.loss)
+        objective = objective_of(self.model, self.loss)
         size = min(CHUNK, len(inputs))
         parts = []
         for start in range(0, len(inputs), size):
@@ -132,14 +162,20 @@ class Fitted:
     def readable(self, raw: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Raw predictions as means or probabilities, still in the encoded target."""
         link = self.loss.link
-        if self.target.classes and self.loss.target_rule is None:
+        if self.target.classes and is_own(self.loss):
             # a loss of the user's own: its predictions are taken for scores
             link = jax.nn.sigmoid if raw.ndim == 1 else jax.nn.softmax
-        return np.asarray(link(raw), np.float64)
+        return np.asarray(_linked(link, raw), np.float64)
 
     def judge(self, train: Rows, validation: Rows | None) -> None:
         """Fill in the metrics: on validation rows, or on training rows without any."""
-        rows = train if validation is None else validation
+        if self.loss.embeds:
+            classes = len(self.target.classes)
+            found = embedding.judged(self._places, train, validation, classes)
+            self.centres, self.metrics = found
+            return
+        train = sampled(train)
+        rows = train if validation is None else sampled(validation)
         classes = len(self.target.classes) or None
         trivial = baseline(
             self.target.task, train.target, n_classes=classes, weights=train.weight
@@ -149,16 +185,20 @@ class Fitted:
             "baseline": self._score(rows, trivial(len(rows.target))),
         }
 
+    @property
+    def headline(self) -> str:
+        """The name of the metric that says most."""
+        return embedding.METRIC if self.loss.embeds else HEADLINE[self.target.task]
+
     def sentence(self) -> str:
         """The metric that says most, beside the baseline's."""
         where, scores = next(iter(self.metrics.items()))
-        name = HEADLINE[self.target.task]
+        name = self.headline
         if name not in scores:
             name = next(iter(scores))
         trivial = self.metrics["baseline"].get(name)
         beside = "" if trivial is None else f" (baseline {round(trivial, 3) + 0.0:.3f})"
-        label = name.replace("_", " ").upper() if name != "accuracy" else name
-        return f"{label} {scores[name]:.3f}{beside} on {where} rows."
+        return f"{label_of(name)} {scores[name]:.3f}{beside} on {where} rows."
 
     def save(self, path: str | Path) -> Path:
         """Write the model, and its run, to a folder; a crash leaves the old or the new.
@@ -172,7 +212,7 @@ class Fitted:
             DataError: the folder cannot be written, or holds other things.
         """
         folder = new_folder(path, model=True)
-        arrays = {"params": self.params, "stats": self.stats}
+        arrays = {name: getattr(self, name) for name in ARRAYS}
         weights = _to_bytes(arrays)
         digest = sha256(weights)
         name = f"weights-{digest[:12]}.safetensors"
@@ -217,7 +257,13 @@ class Fitted:
             lines.append(f"  {where:<11}{numbers}")
         return "\n".join(lines)
 
+    def _places(self, inputs: Any) -> np.ndarray[Any, Any]:
+        """The embedding of encoded rows."""
+        return self.readable(self.raw(inputs))
+
     def _score(self, rows: Rows, prediction: Any = None) -> dict[str, float]:
+        if self.loss.embeds:
+            return embedding.scores(self._places(rows.inputs), rows, self.centres)
         if prediction is None:
             prediction = self.readable(self.raw(rows.inputs))
         truth = rows.target
@@ -228,6 +274,8 @@ class Fitted:
 
     def _read(self, raw: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         readable = self.readable(raw)
+        if self.loss.embeds:
+            return self.target.decode(nearest(readable, self.centres))
         if not self.target.classes:
             return self.target.decode(readable)
         likeliest = readable > 0.5 if readable.ndim == 1 else readable.argmax(axis=1)
@@ -261,16 +309,17 @@ def load(path: str | Path, *, model: Any = None, loss: Any = None) -> Any:
     features = Features.from_json(content["features"])
     target = Target.from_json(content["target"])
     recipe = model_from_json(content["model"]) if model is None else get_model(model)
-    outputs = len(target.classes) if target.task == "multiclass" else 1
+    of = _loss(content["loss"], loss, target.task)
+    outputs = embedding.outputs_of(recipe, of, target, features.width)
     params, stats = recipe.init(jax.random.PRNGKey(0), features.width, outputs)
-    arrays = _from_file(folder, content["weights"], {"params": params, "stats": stats})
+    places = np.zeros((len(target.classes), outputs), np.float32) if of.embeds else None
+    like = dict(zip(ARRAYS, (params, stats, places), strict=True))
     return Fitted(
         features=features,
         target=target,
         model=recipe,
-        loss=_loss(content["loss"], loss, target.task),
-        params=arrays["params"],
-        stats=arrays["stats"],
+        loss=of,
+        **_from_file(folder, content["weights"], like),
         metrics=content["metrics"],
         run=find_run(folder),
     )
@@ -321,5 +370,10 @@ def _from_file(folder: Path, weights: dict[str, str], like: Any) -> Any:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _predict(objective: TableObjective, params: Any, stats: Any, inputs: Any) -> Any:
+def _predict(objective: Any, params: Any, stats: Any, inputs: Any) -> Any:
     return objective.predict(params, stats, inputs)[0]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _linked(link: Any, raw: Any) -> Any:
+    return link(raw)

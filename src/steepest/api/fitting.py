@@ -8,9 +8,26 @@ import jax
 
 from steepest.api import linear_choice as choice
 from steepest.api import linear_legs as legs
+from steepest.api.asked import Asked
+from steepest.api.embedding import (
+    MOST_JUDGED,
+    left_open,
+    mixed,
+    outputs_of,
+    with_width,
+)
+from steepest.api.fit_checks import (
+    check_batches,
+    check_epochs,
+    penalties_of,
+    recipe_of,
+    rule_of,
+)
 from steepest.api.fit_plan import AUTO_OPTIMIZER, STOPPING, Plan, plan_of, stopping_of
 from steepest.api.fit_settings import settings_of
-from steepest.api.fitted import HEADLINE, Fitted
+from steepest.api.fitted import Fitted
+from steepest.api.gathering import gathered, streams
+from steepest.api.keeping import bound_of, keeping, record_of
 from steepest.api.linear_legs import Parts
 from steepest.api.linear_rules import check_average, check_jax, rule_for
 from steepest.api.own_losses import settled
@@ -24,26 +41,23 @@ from steepest.api.sparse_fits import (
     widened,
 )
 from steepest.api.strength import is_smooth, strength_of
-from steepest.api.table_data import TableData, prepare
-from steepest.api.table_judge import TableJudge
+from steepest.api.table_data import TableData
+from steepest.api.table_judge import CHUNK, TableJudge
 from steepest.core import random, tree
-from steepest.core.errors import UsageError
-from steepest.core.numbers import is_number, is_whole
-from steepest.core.spec import parse_spec
 from steepest.data.blocks import Blocks
-from steepest.descent.jax_engine import JaxEngine
+from steepest.descent.jax_engine import JaxEngine, is_long
 from steepest.descent.loop import descend
 from steepest.descent.parts import Ended, Watcher
+from steepest.descent.snapshot import Snapshot
 from steepest.descent.sources import TableSource
-from steepest.descent.watchers import TraceFile, progress_bar
+from steepest.descent.watchers import progress_bar
 from steepest.diagnosis import judge_fit
 from steepest.diagnosis.rounding import Gap, judge_rounded
-from steepest.problems.models import Linear, Model, get_model
-from steepest.problems.objectives import TableObjective
+from steepest.problems.models import Linear, Model
+from steepest.problems.objectives import objective_of
 from steepest.records import Stopping
-from steepest.records.folder import run_folder
 from steepest.records.stop import Limits
-from steepest.steps import Rule, settle
+from steepest.steps import Rule
 
 PREPARE = (
     "task",
@@ -56,16 +70,29 @@ PREPARE = (
     "hash_bits",
     "missing",
     "seed",
+    "stream",
+    "cache",
+    "progress",
 )
 """The options that shape the data."""
 
 
-def fit_table(data: Any, target: str | None, asked: dict[str, Any]) -> Fitted:
-    """Fit what `steepest.fit` was asked for; `asked` holds its options by name."""
-    _check_epochs(asked["epochs"])
-    stopping = Stopping(**{k: asked[k] for k in STOPPING}, max_epochs=asked["epochs"])
+def fit_table(
+    data: Any,
+    target: str | None,
+    asked: dict[str, Any],
+    resumed: Asked | None = None,
+) -> Fitted:
+    """Fit what `steepest.fit` was asked for; `asked` holds its options by name.
+
+    A fit that is resumed goes on from what its folder holds.
+    """
+    given = asked
+    check_epochs(asked["epochs"])
+    Stopping(**{k: asked[k] for k in STOPPING}, max_epochs=asked["epochs"])
     random.check_seed(asked["seed"])
-    recipe, penalties = _model(asked["model"]), _penalties(asked)
+    recipe = recipe_of(asked["model"])
+    penalties_of(asked)
     check_bits_of(asked, recipe)
     asked = {**asked, "optimizer": rule_for(asked["optimizer"], recipe)}
     check_average(
@@ -75,10 +102,40 @@ def fit_table(data: Any, target: str | None, asked: dict[str, Any]) -> Fitted:
     auto = isinstance(asked["optimizer"], str) and asked["optimizer"] == "auto"
     horizons = {"step": 1, "epoch": 1}
     # once for its checks alone, before any file is read
-    _settle(asked, AUTO_OPTIMIZER if auto else asked["optimizer"], None, horizons)
-    table = prepare(data, target, **{name: asked[name] for name in PREPARE})
+    rule_of(asked, AUTO_OPTIMIZER if auto else asked["optimizer"], None, horizons)
+    # settled once: it depends on how much memory is free
+    stream = {"stream": streams(data, asked["stream"])}
+    record = resumed or record_of("fit", data, {**given, **stream}, target=target)
+    prepared = {name: asked[name] for name in PREPARE}
+    table = gathered(data, target, **{**prepared, **stream})
+    fitting, plan = fitting_of(table, recipe, asked)
+    bar = progress_bar(asked["progress"], fitting.stopping, fitting.blocks.n_rows)
+    settings = settings_of(fitting, plan, asked)
+    bound = bound_of(record, settings, table)
+    with keeping(record, asked, bound, model=True, resumed=resumed is not None) as kept:
+        ended, gap = fitting.run([*bar, *kept.watchers], kept.snapshot)
+        fitted = fitting.fitted(ended, gap, settings)
+        kept.save(fitted.save, ended.stop)
+    return fitted
+
+
+def fitting_of(
+    table: TableData, recipe: Model, asked: dict[str, Any]
+) -> tuple[Fitting, Plan]:
+    """What was asked, with everything settled, and what was chosen.
+
+    Args:
+        table: prepared rows.
+        recipe: what is fitted.
+        asked: the options of `fit`, checked.
+    """
+    recipe = with_width(recipe, table.loss, table.features.width)
     table = table._replace(loss=_own_loss(table, recipe))
-    plan = plan_of(asked, recipe, table, _outputs(table))
+    why: dict[str, str] = {}
+    if table.loss.embeds:
+        asked, why = left_open(asked, table)
+    plan = plan_of(asked, recipe, table, _outputs(table, recipe))
+    plan.chosen.update(why)
     blocks = Blocks(
         tuple(table.train)[table.features.sparse :],  # kernels pick sparse rows
         batch_size=plan.batch_size,
@@ -88,9 +145,9 @@ def fit_table(data: Any, target: str | None, asked: dict[str, Any]) -> Fitted:
     stopping = stopping_of(asked, plan)
     steps = plan.epochs * blocks.batches_per_epoch
     horizons = {"step": steps, "epoch": plan.epochs}
-    rule, numbers = _settle(asked, plan.optimizer, plan.schedule, horizons)
-    _check_batches(asked["gtol"], rule, blocks)
-    numbers["objective"] = penalties
+    rule, numbers = rule_of(asked, plan.optimizer, plan.schedule, horizons)
+    check_batches(asked["gtol"], rule, blocks)
+    numbers["objective"] = penalties_of(asked) | ({"l2": plan.l2} if plan.l2 else {})
     fitting = Fitting(
         table,
         recipe,
@@ -105,18 +162,7 @@ def fit_table(data: Any, target: str | None, asked: dict[str, Any]) -> Fitted:
     )
     if table.features.sparse:
         check_sparse(recipe, table.loss, fitting.linear)
-    fitting = _penalised(fitting, plan, asked["l2"])
-    watchers: list[Watcher] = [
-        *progress_bar(asked["progress"], stopping, blocks.n_rows)
-    ]
-    with run_folder(asked["save"], model=True) as folder:
-        if folder is not None:
-            watchers.append(TraceFile(folder))
-        ended, gap = fitting.run(watchers)
-    fitted = fitting.fitted(ended, gap, settings_of(fitting, plan, asked))
-    if folder is not None:
-        fitted.save(folder)
-    return fitted
+    return _penalised(fitting, plan, asked["l2"]), plan
 
 
 class Fitting(NamedTuple):
@@ -132,8 +178,13 @@ class Fitting(NamedTuple):
     first: choice.First | choice.Sample | None = None
     to_optimum: bool = False
     average: bool = False
+    start: Any = None
+    """(params, stats) to go on from; None for fresh ones"""
+    precision: str = "float32"
 
-    def run(self, watchers: list[Watcher]) -> tuple[Ended, Gap | None]:
+    def run(
+        self, watchers: list[Watcher], snapshot: Snapshot | None = None
+    ) -> tuple[Ended, Gap | None]:
         """Descend; with kinks that were rounded off, what that leaves open."""
         linear = self.linear
         whole = self.table.features.sparse
@@ -145,7 +196,7 @@ class Fitting(NamedTuple):
         inputs, outputs = self.sizes
         if linear is not None:
             inputs = linear.train.n_columns
-        params, stats = self.model.init(key, inputs, outputs)
+        params, stats = self.start or self.model.init(key, inputs, outputs)
         ended = descend(
             way.engine,
             way.source,
@@ -155,13 +206,16 @@ class Fitting(NamedTuple):
             judge=way.judge,
             watchers=watchers,
             escape=way.escape,
+            resume=snapshot,
         )
         ended, gap = exact_end(way, ended)
         if linear is not None and parts is not None:
             params = legs.tree_of(linear, ended.params)
             params = widened(params, self._used(), self.sizes[0])
             ended = ended._replace(params=params)
-        return ended._replace(params=tree.cast(ended.params, "float32")), gap
+        if self.precision == "float32":  # the linear engine adds up in float64
+            ended = ended._replace(params=tree.cast(ended.params, "float32"))
+        return ended, gap
 
     @property
     def linear(self) -> legs.Linear | None:
@@ -200,16 +254,23 @@ class Fitting(NamedTuple):
 
     def _by_jax(self) -> Parts:
         source = TableSource(self.blocks)
+        epochs = self.stopping.max_epochs or 0
         engine = JaxEngine(
-            TableObjective(self.model, self.table.loss),
+            objective_of(self.model, self.table.loss),
             self.rule,
             self.numbers,
             self._limits(source),
             path=False,
             stochastic=source.stochastic,
-            precision="float32",
+            precision=self.precision,
+            long=is_long(source.step_at(epochs), epochs * self.blocks.n_rows),
         )
-        judge = TableJudge(engine, self.table.train, self.table.validation)
+        train, held = self.table.train, self.table.validation
+        most = CHUNK
+        if self.table.loss.embeds:  # as many rows meet as in a step, and of all classes
+            train, held = mixed(train, self.seed), held and mixed(held, self.seed)
+            most = min(self.blocks.batch_size, MOST_JUDGED)
+        judge = TableJudge(engine, train, held, most=most)
         return Parts(engine, source, self.stopping, (), judge)
 
     def _limits(self, source: TableSource) -> Limits:
@@ -222,7 +283,7 @@ class Fitting(NamedTuple):
     @property
     def sizes(self) -> tuple[int, int]:
         """(inputs, outputs) of the model: an output a class from three classes on."""
-        return self.table.features.width, _outputs(self.table)
+        return self.table.features.width, _outputs(self.table, self.model)
 
     def fitted(self, ended: Ended, gap: Gap | None, settings: dict[str, Any]) -> Fitted:
         """The model with its metrics and its run."""
@@ -255,64 +316,22 @@ class Fitting(NamedTuple):
         return fitted
 
 
-def _outputs(table: TableData) -> int:
-    """How many a model has: one a class from three classes on."""
-    target, loss = table.target, table.loss
-    by_class = target.task == "multiclass" or loss.tasks == ("multiclass",)
-    return len(target.classes) if by_class else 1
+def _outputs(table: TableData, model: Model) -> int:
+    return outputs_of(model, table.loss, table.target, table.features.width)
 
 
 def _own_loss(table: TableData, model: Model) -> Any:
     """The loss; one of the user's own once it is known how it can be used."""
     linear = isinstance(model, Linear)
-    outputs = _outputs(table)
+    outputs = _outputs(table, model)
     return settled(table.loss, table.train.target, linear=linear, n_outputs=outputs)
 
 
 def _metric(fitted: Fitted) -> tuple[float, float] | None:
     """(the model's, the baseline's) number of the metric that says most."""
-    name, scores = HEADLINE[fitted.target.task], next(iter(fitted.metrics.values()))
+    name, scores = fitted.headline, next(iter(fitted.metrics.values()))
     trivial = fitted.metrics["baseline"].get(name)
     return None if trivial is None or name not in scores else (scores[name], trivial)
-
-
-def _model(model: Any) -> Model:
-    if isinstance(model, str):
-        name, options = parse_spec(model)
-        return get_model(name, **options)
-    return get_model(model)
-
-
-def _settle(
-    asked: dict[str, Any], optimizer: Any, schedule: Any, horizons: dict[str, Any]
-) -> tuple[Rule, dict[str, Any]]:
-    return settle(
-        optimizer,
-        asked["learning_rate"],
-        schedule=asked["schedule"] if schedule is None else schedule,
-        clip_norm=asked["clip_norm"],
-        clip_value=asked["clip_value"],
-        horizons=horizons,
-        **asked["hyper"],
-    )
-
-
-def _check_epochs(epochs: Any) -> None:
-    if epochs is not None and not (is_whole(epochs) and epochs >= 1):
-        raise UsageError(f"epochs={epochs!r}: must be a whole number >= 1.")
-
-
-def _penalties(asked: dict[str, Any]) -> dict[str, float]:
-    found = {}
-    for name in ("l1", "l2"):
-        weight = asked[name]
-        if name == "l2" and isinstance(asked[name], str) and asked[name] == "auto":
-            continue
-        if not is_number(weight) or not 0 <= weight < float("inf"):
-            raise UsageError(f"{name}={weight!r}: must be >= 0 and finite.")
-        if weight > 0:
-            found[name] = float(weight)
-    return found
 
 
 def _penalised(fitting: Fitting, plan: Plan, l2: Any) -> Fitting:
@@ -325,19 +344,3 @@ def _penalised(fitting: Fitting, plan: Plan, l2: Any) -> Fitting:
     plan.chosen["l2"] = found.reason
     numbers = {**fitting.numbers, "objective": {"l2": found.l2}}
     return fitting._replace(numbers=numbers)
-
-
-def _check_batches(gtol: float | None, rule: Rule, blocks: Blocks) -> None:
-    """Refuse what only a full batch can give."""
-    if blocks.full:
-        return
-    if rule.optimizer.full_gradient:
-        raise UsageError(
-            f"optimizer={rule.optimizer.name!r}: compares successive gradients, which "
-            "batches blur; use batch_size='full', or adam."
-        )
-    if gtol is not None:
-        raise UsageError(
-            f"gtol={gtol:g}: the gradient of a batch is noisy and proves nothing; "
-            "use batch_size='full', or patience with validation rows."
-        )

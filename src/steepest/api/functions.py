@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from steepest.api.descending import carry_out, set_up
+from steepest.api.keeping import record_of
 from steepest.core.errors import UsageError
 from steepest.core.suggest import did_you_mean
 from steepest.records import Run
@@ -38,6 +39,7 @@ def minimize(
     seed: int = 0,
     progress: bool | Literal["auto"] = "auto",
     save: str | Path | None = None,
+    checkpoint_seconds: float | None = 30.0,
     **hyper: Any,
 ) -> Run:
     """Walk downhill from a start until a tolerance or a budget says stop.
@@ -78,7 +80,10 @@ def minimize(
         record_path: keep the params of every row; "auto" up to 1,000 params.
         seed: kept with the run, for rules that draw random numbers.
         progress: show a progress bar; "auto" when stderr is a terminal.
-        save: folder to keep the run in (run.json, trace.jsonl).
+        save: folder to keep the run in (run.json, trace.jsonl); `resume` goes on from
+            there, should the run be killed or interrupted.
+        checkpoint_seconds: time between two checkpoints there, more where writing
+            them would take over a fortieth of it; None for none by the clock.
         **hyper: the optimizer's other numbers, such as momentum=0.9.
 
     Returns:
@@ -96,7 +101,8 @@ def minimize(
     """
     asked = {k: v for k, v in locals().items() if k not in ("objective", "start")}
     check_options(asked)
-    return carry_out(set_up(objective, start, 1.0, **asked))
+    task = set_up(objective, start, 1.0, **asked)
+    return carry_out(task, record_of("minimize", objective, asked, start=start))
 
 
 def maximize(objective: Any, start: Any = None, **options: Any) -> Run:
@@ -122,7 +128,8 @@ def maximize(objective: Any, start: Any = None, **options: Any) -> Run:
     hyper = {k: given.pop(k) for k in list(given) if k not in _DEFAULTS}
     asked = {**given, "hyper": hyper}
     check_options(asked)
-    return carry_out(set_up(objective, start, -1.0, **asked))
+    task = set_up(objective, start, -1.0, **asked)
+    return carry_out(task, record_of("maximize", objective, asked, start=start))
 
 
 # what editors and help() show: the options are those of minimize

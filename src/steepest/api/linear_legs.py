@@ -19,12 +19,20 @@ from steepest.api.linear_choice import (
 from steepest.api.own_losses import is_own, kernel_of
 from steepest.api.rounding import escape_of
 from steepest.api.table_data import Rows
+from steepest.core.mapped import is_mapped
 from steepest.data import orders
 from steepest.descent import kernels
 from steepest.descent.kernels import Csr, Plan
 from steepest.descent.kernels.plan import RULES
 from steepest.descent.linear_engine import LinearEngine, RowSource
-from steepest.descent.linear_tables import Table, of_table, picked, scaled
+from steepest.descent.linear_tables import (
+    Table,
+    of_table,
+    picked,
+    pieces,
+    rows_in,
+    scaled,
+)
 from steepest.descent.parts import Leg
 from steepest.descent.rounded import RoundedEngine, joined
 from steepest.descent.sources import START, PassSource, SampleSource
@@ -38,6 +46,8 @@ FULL_VALUES = 1 << 20
 compiled loop, which does not call back, is faster."""
 SHUFFLED_BYTES = 8 << 20
 """Beyond it rows are visited in an order that memory likes, not in any."""
+CHUNK_BYTES = 64 << 20
+"""Of rows that lie in a file so many are mixed with one another."""
 
 
 class Parts(NamedTuple):
@@ -194,14 +204,17 @@ def _rows(
     table = fit.train
     n, width = len(table.target), max(1, table.n_values // len(table.target))
 
-    def order(epoch: int) -> np.ndarray[Any, Any]:
-        if table.n_values * table.dtype.itemsize <= SHUFFLED_BYTES:
-            return orders.order(n, seed=fit.seed, epoch=epoch).astype(np.int64)
-        return kernels.shuffle_order(n, width, seed=fit.seed, epoch=epoch)
+    def order(n: int, epoch: int, chunk: int) -> np.ndarray[Any, Any]:
+        drawn = {"seed": fit.seed, "epoch": epoch, "chunk": chunk}
+        if n * width * table.dtype.itemsize <= SHUFFLED_BYTES:
+            return orders.order(n, **drawn).astype(np.int64)
+        return kernels.shuffle_order(n, width, **drawn)
 
-    table = scaled(table)
+    table, size = scaled(table), plan.batch_size
     engine = LinearEngine(Downhill, plan, rule, numbers, dtype=table.dtype)
-    return engine, RowSource(table, plan.batch_size, order)
+    most = rows_in(table, CHUNK_BYTES) // size * size if table.in_file else n
+    chunks = orders.Chunks(n, max(most, size), seed=fit.seed)
+    return engine, RowSource(table, size, chunks, order)
 
 
 def _leg(fit: Linear) -> Leg:
@@ -256,9 +269,13 @@ class LinearJudge:
             return None
         params = tree_of(self.fit, state.params)
         weights = of_table(self.plan, held, params, held.dtype)
-        loss, rows = kernels.loss_total(
-            self.plan, weights, held.inputs, held.target, held.weight
-        )
+        sums = [
+            kernels.loss_total(
+                self.plan, weights, part.inputs, part.target, part.weight
+            )
+            for part in pieces(held)
+        ]
+        loss, rows = (sum(part) for part in zip(*sums, strict=True))
         return loss / rows
 
     def end(self, params: Any, stats: Any) -> tuple[float, float]:
@@ -300,8 +317,11 @@ def table_of(rows: Rows) -> Table:
     Args:
         rows: of a table.
     """
-    weight = None if (rows.weight == 1).all() else np.asarray(rows.weight)
-    target = np.asarray(rows.target, rows.inputs.dtype)
+    weight, target = rows.weight, rows.target
+    if not any(weight.strides) or (weight == 1).all():
+        weight = None
+    if not is_mapped(target):  # one in a file is brought to the kind of the rows later
+        target = np.asarray(target, rows.inputs.dtype)
     return Table(rows_read(rows.inputs), target, weight, rows.inputs.shape[1])
 
 
@@ -314,4 +334,5 @@ def rows_read(inputs: Any) -> np.ndarray[Any, Any] | Csr:
     if not scipy.sparse.issparse(inputs):
         return np.ascontiguousarray(inputs)
     places, ends = inputs.indices, inputs.indptr
-    return Csr(inputs.data, places.astype(np.int32), ends.astype(np.int64))
+    columns = places.astype(np.int32, copy=False)
+    return Csr(inputs.data, columns, ends.astype(np.int64, copy=False))

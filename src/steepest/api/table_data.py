@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from steepest.core.errors import DataError, UsageError
+from steepest.core.mapped import is_mapped
 from steepest.core.numbers import is_number
 from steepest.core.suggest import did_you_mean
 from steepest.core.words import plural
@@ -32,6 +33,22 @@ class Rows(NamedTuple):
     """(n,) float32, or int32 class indices."""
     weight: np.ndarray[Any, Any]
     """(n,) float32."""
+
+
+MOST_JUDGED = 1 << 18
+"""Rows of a file that metrics are taken of."""
+
+
+def sampled(rows: Rows) -> Rows:
+    """The rows; of many in a file as many as metrics need, evenly spread over it.
+
+    Args:
+        rows: to be judged.
+    """
+    n = len(rows.target)
+    if n <= MOST_JUDGED or not is_mapped(rows.target):
+        return rows
+    return Rows(*(part[:: -(-n // MOST_JUDGED)] for part in rows))
 
 
 class TableData(NamedTuple):
@@ -71,9 +88,9 @@ def prepare(
     """
     table, name = table_and_target(data, target)
     found = Target.infer(table[name], task=task, name=name)
-    chosen = _loss_for(loss, found, asked=task)
+    chosen = loss_for(loss, found, asked=task)
     factors = [_given_weights(sample_weight, table)]
-    left_out = {name, *_ignored(ignore, table)}
+    left_out = {name, *ignored(ignore, table.column_names)}
     if isinstance(sample_weight, str):
         left_out.add(sample_weight)
     learn = functools.partial(
@@ -94,7 +111,7 @@ def prepare(
     chosen.check_target(y, n_classes=len(found.classes) or None, rows=places + 1)
     features = learn(train, rows=places[train_rows] + 1)
     notes = [*usable.notes, *features.notes, *_filled(features, whole, usable.keep)]
-    if _is_share(validation) and validation and not len(held_rows):
+    if is_share(validation) and validation and not len(held_rows):
         notes.append(_none_held(table))
     features = replace(features, notes=tuple(notes))
     factors = [factor[usable.keep] for factor in factors]
@@ -105,15 +122,15 @@ def prepare(
         _refuse_one_value(found, y[train_rows], weight[train_rows])
     rows = Rows(_encoded(features, whole, usable.keep), y, weight)
     held = Rows(*(part[held_rows] for part in rows)) if len(held_rows) else None
-    if validation is not None and not _is_share(validation):
-        held = _own_validation(validation, features, found, chosen)
+    if validation is not None and not is_share(validation):
+        held = own_validation(validation, features, found, chosen)
     elif held is not None and not held.weight.any():
         raise DataError("validation: every row in it weighs 0; take a larger share.")
     train_part = Rows(*(part[train_rows] for part in rows))
     return TableData(features, found, chosen, train_part, held, usable.dropped)
 
 
-def _loss_for(loss: Any, target: Target, *, asked: str | None) -> Loss:
+def loss_for(loss: Any, target: Target, *, asked: str | None) -> Loss:
     """The loss, refused where the target is not for it."""
     try:
         return get_loss(loss, task=target.task)
@@ -223,7 +240,18 @@ def encode_rows(data: Any, features: Features, target: Target) -> Rows:
     return Rows(_encoded(features, table, keep), y, np.ones(len(y), np.float32))
 
 
-def _own_validation(data: Any, features: Features, target: Target, loss: Loss) -> Rows:
+def own_validation(data: Any, features: Features, target: Target, loss: Loss) -> Rows:
+    """The rows of a table of the user's own to validate on.
+
+    Args:
+        data: the table.
+        features: how its columns become numbers.
+        target: how its target does.
+        loss: that is measured.
+
+    Raises:
+        DataError: a table that does not fit.
+    """
     try:
         rows = encode_rows(data, features, target)
     except DataError as error:
@@ -238,14 +266,24 @@ def _given_weights(sample_weight: Any, table: pa.Table) -> np.ndarray[Any, Any]:
     return sample_weights(sample_weight, table)
 
 
-def _ignored(ignore: str | int | Iterable[str | int], table: pa.Table) -> list[str]:
-    """The names of columns to leave out; a whole number is a name too."""
+def ignored(
+    ignore: str | int | Iterable[str | int], columns: Sequence[str]
+) -> list[str]:
+    """The names of columns to leave out; a whole number is a name too.
+
+    Args:
+        ignore: one, or several.
+        columns: that there are.
+
+    Raises:
+        UsageError: a name that is not among them.
+    """
     asked = [ignore] if isinstance(ignore, str | int) else ignore
     names = [str(name) for name in asked]
-    known = set(table.column_names)
+    known = set(columns)
     for name in names:
         if name not in known:
-            near = did_you_mean(name, table.column_names)
+            near = did_you_mean(name, columns)
             raise UsageError(f"ignore={name!r}: no such column. {near}")
     return names
 
@@ -270,7 +308,12 @@ def _none_held(table: pa.Table) -> str:
     )
 
 
-def _is_share(validation: Any) -> bool:
+def is_share(validation: Any) -> bool:
+    """Whether it is a number, and not a table.
+
+    >>> is_share(0.1), is_share("held.csv")
+    (True, False)
+    """
     return is_number(validation) or isinstance(validation, bool)
 
 
@@ -279,7 +322,7 @@ def _split(
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """(training, validation) rows; no validation rows where none are to be taken."""
     everything = np.arange(table.num_rows), np.zeros(0, int)
-    if validation is None or not _is_share(validation):
+    if validation is None or not is_share(validation):
         return everything
     if isinstance(validation, bool) or not 0 <= validation < 1:
         raise UsageError(

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.api.table_data import Rows
+from steepest.core.mapped import is_mapped, release
 from steepest.descent.jax_engine import JaxEngine
 from steepest.problems.objectives import Batch
 from steepest.records.state import State
@@ -24,11 +25,20 @@ class TableJudge:
         engine: knows the objective.
         train: training rows.
         validation: validation rows, or None.
+        most: rows judged at a time.
     """
 
-    def __init__(self, engine: JaxEngine, train: Rows, validation: Rows | None) -> None:
-        self._engine, self._train = engine, train
-        self._held = None if validation is None else list(chunks(validation))
+    def __init__(
+        self,
+        engine: JaxEngine,
+        train: Rows,
+        validation: Rows | None,
+        *,
+        most: int = CHUNK,
+    ) -> None:
+        self._engine, self._train, self._held = engine, train, validation
+        self._most = most
+        self._batches: list[Batch] | None = None
 
     @property
     def validates(self) -> bool:
@@ -44,19 +54,22 @@ class TableJudge:
         """Mean loss on the validation rows, None when there are none."""
         if self._held is None:
             return None
-        return self._engine.loss(state.params, state.stats, self._held)
+        if self._batches is None and not is_mapped(self._held.target):
+            self._batches = list(chunks(self._held, self._most))  # in our precision
+        batches = self._batches or chunks(self._held, self._most)
+        return self._engine.loss(state.params, state.stats, batches)
 
     def end(self, params: Any, stats: Any) -> tuple[float, float]:
         """(objective, gradient norm) over all training rows."""
-        return self._engine.measure(params, stats, chunks(self._train))
+        return self._engine.measure(params, stats, chunks(self._train, self._most))
 
 
-def chunks(rows: Rows) -> Iterator[Batch]:
-    """The rows in pieces of one shape."""
+def chunks(rows: Rows, most: int = CHUNK) -> Iterator[Batch]:
+    """The rows in pieces of one shape; of rows in a file none are held for longer."""
     n = len(rows.target)
-    size = min(CHUNK, n)
+    size = min(most, n)
     for start in range(0, n, size):
-        part = [array[start : start + size] for array in rows]
+        some = part = [array[start : start + size] for array in rows]
         short = size - len(part[0])
         if short:
             part = [np.concatenate([a, np.repeat(a[:1], short, 0)]) for a in part]
@@ -65,3 +78,5 @@ def chunks(rows: Rows) -> Iterator[Batch]:
         yield Batch(
             jnp.asarray(inputs), jnp.asarray(target), jnp.asarray(weight, jnp.float32)
         )
+        for array in some:
+            release(array)

@@ -38,9 +38,13 @@ def fit(
     gtol: float | None = None,
     max_steps: int | None = None,
     max_seconds: float | None = None,
+    stream: bool | Literal["auto"] = "auto",
+    cache: str | Path | None = None,
     seed: int = 0,
     progress: bool | Literal["auto"] = "auto",
     save: str | Path | None = None,
+    checkpoint_seconds: float | None = 30.0,
+    checkpoint_epochs: int | None = None,
     **hyper: Any,
 ) -> Fitted:
     """Fit a model to a table by batch, mini-batch or per-sample descent.
@@ -50,7 +54,7 @@ def fit(
     Args:
         data: a path or glob (CSV, Parquet, Arrow), a pandas or polars frame, an Arrow
             table, a dict of columns, a NumPy array, or a pair (X, y), where X may be
-            sparse rows of SciPy for a linear model.
+            sparse rows of SciPy for a linear model; or an iterator of such batches.
         target: the column to predict; for (X, y) it may be left out.
         model: "linear", "mlp", either with options ("mlp:hidden=64/32,norm=batch"), a
             steepest.MLP, any Equinox module, or (params, apply).
@@ -58,7 +62,11 @@ def fit(
         loss: "auto", a name of steepest.LOSSES ("huber:2"), or a function
             loss(prediction, target): of arrays of rows, with jax.numpy, one value a
             row; or for linear models of two plain numbers, one value, with `math` and
-            `if`, which is compiled. What is both is compiled.
+            `if`, which is compiled. What is both is compiled. "triplet" and
+            "contrastive" learn an embedding of "mlp:outputs=16", "linear:outputs=2" or
+            a module of your own: rows become places on a sphere, near those of their
+            class. Each row is compared with a like and an unlike one of its batch; the
+            metric is recall@1, and `transform` gives the places.
         optimizer: "auto", a name of steepest.OPTIMIZERS, or an Optax transformation.
             "auto" takes a linear model with a convex loss to its optimum, by
             quasi-Newton steps on all rows; where these are many, from a sample of them,
@@ -89,7 +97,8 @@ def fit(
             subgradient, they come close to it.
         l2: weight of half the sum of squared coefficients. "auto", on the way to the
             optimum of a smooth loss, is the strength whose models predict rows best
-            that they did not see; elsewhere 0.
+            that they did not see; for a network whose step is left to us, 1 / rows;
+            elsewhere 0.
         class_weight: "balanced", or a dict of label to weight.
         sample_weight: a column of the table, or one weight >= 0 a row.
         ignore: columns to leave out.
@@ -108,9 +117,19 @@ def fit(
         gtol: stop at this gradient norm; only with batch_size="full".
         max_steps: updates at most.
         max_seconds: wall-clock seconds at most.
+        stream: decode files once into a copy on disk that is read a piece at a time,
+            so that memory stays bounded whatever their size; what columns mean is
+            learnt from 131,072 rows spread over them. "auto" does so for files that
+            would take half of the free memory, and for iterators.
+        cache: folder to keep that copy in, for other fits of the same files too; None
+            for one that goes with the fit.
         seed: of the split, the initial params and the order of rows.
         progress: show a progress bar; "auto" when stderr is a terminal.
-        save: folder to save the model and its run in.
+        save: folder to save the model and its run in; `resume` goes on from there,
+            should the run be killed or interrupted.
+        checkpoint_seconds: time between two checkpoints there, more where writing
+            them would take over a fortieth of it; None for none by the clock.
+        checkpoint_epochs: passes over the data between two; None for none by epochs.
         **hyper: the optimizer's other numbers, such as momentum=0.9.
 
     Returns:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
 import sys
 import traceback
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from steepest.cli import interrupts
 from steepest.cli.show import styled, tell
-from steepest.core.errors import SteepestError
+from steepest.core.errors import ResumeWarning, SaveWarning, SteepestError
 
 if TYPE_CHECKING:
     from steepest.records import Run
@@ -34,11 +37,37 @@ def exit_code(run: Run, *, strict: bool) -> int:
     return NOT_CONVERGED if strict and not run.converged else 0
 
 
+def tell_resumable(run: Run, saved: str | None) -> None:
+    """How to go on with a run that was interrupted and saved."""
+    if saved is not None and run.stop.name == "INTERRUPTED":
+        tell(f"Interrupted. To go on from here: steepest resume {shlex.quote(saved)}")
+
+
+@contextlib.contextmanager
+def _telling() -> Iterator[list[str]]:
+    """Warnings of steepest's own as lines on stderr; the list takes lost saves."""
+    lost: list[str] = []
+
+    def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+        if not issubclass(category, SaveWarning | ResumeWarning):
+            before(message, category, *rest)
+            return
+        tell(f"{styled('warning:', 'yellow')} {message}")
+        if issubclass(category, SaveWarning):
+            lost.append(str(message))
+
+    with warnings.catch_warnings():
+        for kind in (SaveWarning, ResumeWarning):
+            warnings.simplefilter("always", kind)
+        before, warnings.showwarning = warnings.showwarning, show
+        yield lost
+
+
 def ended(work: Callable[[], Any]) -> int:
     """Do the work; the exit code it returns, or that of the error it ran into."""
     try:
-        with interrupts.guarded():
-            return work() or 0
+        with interrupts.guarded(), _telling() as lost:
+            return work() or (FAILED if lost else 0)
     except click.Abort:
         tell(styled("interrupted", "yellow"))
         return interrupts.exit_code()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from steepest.cli.command import Command
-from steepest.cli.ending import exit_code
+from steepest.cli.ending import exit_code, tell_resumable
 from steepest.cli.interrupts import interruptible
 from steepest.cli.options import (
     NUMBER_OR_NONE,
@@ -17,6 +18,7 @@ from steepest.cli.options import (
     IntOrWord,
     NumberOrWord,
     budget_options,
+    epochs_option,
     given,
     optimizers_option,
     option,
@@ -27,6 +29,9 @@ from steepest.cli.options import (
 )
 from steepest.cli.show import say_json
 from steepest.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from steepest.api import Fitted
 
 
 class Validation(click.ParamType):
@@ -142,6 +147,21 @@ _table = together(
         help="Hash text into 2^BITS columns, for linear models of many categories or "
         "words; 18 is usual. Default none.",
     ),
+    option(
+        "--stream/--no-stream",
+        default=None,
+        section="Table",
+        help="Decode the files once into a copy on disk that is read a piece at a "
+        "time: memory stays bounded. Default: where they would take half of it.",
+    ),
+    option(
+        "--cache",
+        type=click.Path(file_okay=False),
+        metavar="FOLDER",
+        section="Table",
+        help="Where to keep that copy, for other fits of the same files too. Default: "
+        "none is kept.",
+    ),
 )
 _model = together(
     option(
@@ -154,7 +174,8 @@ _model = together(
         "--loss",
         metavar="NAME[:NUMBER]",
         section="Model",
-        help="squared, absolute, huber:2, quantile:0.9, log, ... Default: by task.",
+        help="squared, absolute, huber:2, quantile:0.9, log, ... Default: by task. "
+        "triplet and contrastive learn an embedding (--model mlp:outputs=16).",
     ),
     option(
         "--l1",
@@ -234,6 +255,7 @@ _stop = together(
 @_stop
 @budget_options
 @output_options
+@epochs_option
 @optimizers_option
 @click.pass_context
 def command(
@@ -246,16 +268,41 @@ def command(
     dates encoded, missing values filled in and flagged (see --missing).
     """
     from steepest import api
-    from steepest.cli.fit_report import say_fit
 
     options = given(ctx, "data", "as_json", "strict")
     if "target" not in options:
         _refuse_bare_target(data)
     with interruptible():
         fitted = api.fit(data[0] if len(data) == 1 else list(data), **options)
+    saved = options.get("save")
+    return report(fitted, ctx.command, data, saved, as_json=as_json, strict=strict)
+
+
+def report(
+    fitted: Fitted,
+    shown: click.Command,
+    data: Sequence[str],
+    saved: str | None,
+    *,
+    as_json: bool,
+    strict: bool,
+) -> int:
+    """Print what came of a fit; the exit code.
+
+    Args:
+        fitted: the model.
+        shown: the command whose options advice names.
+        data: the paths as typed.
+        saved: the folder of the model, None when it was not saved.
+        as_json: whether to print one object.
+        strict: whether a run that did not converge is a failure.
+    """
+    from steepest.cli.fit_report import say_fit
+
     assert fitted.run is not None  # noqa: S101  a fit always has its run
     if as_json:
         say_json(fitted.to_json())
     else:
-        say_fit(fitted, fitted.run, ctx.command, data=data, saved=options.get("save"))
+        say_fit(fitted, fitted.run, shown, data=data, saved=saved)
+    tell_resumable(fitted.run, saved)
     return exit_code(fitted.run, strict=strict)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from steepest.cli.command import Command
-from steepest.cli.ending import exit_code
+from steepest.cli.ending import exit_code, tell_resumable
 from steepest.cli.interrupts import interruptible
 from steepest.cli.options import (
     NUMBER_OR_NONE,
@@ -142,13 +142,30 @@ def function_command(door: str, *, summary: str, examples: str) -> Command:
             ask_for_start(formula)
         with interruptible():
             run: Run = getattr(api, door)(formula, **options)
-        if as_json:
-            say_json(run.to_json(trace=False))
-        else:
-            _say_run(run, ctx.command, saved=options.get("save"))
-        return exit_code(run, strict=strict)
+        saved = options.get("save")
+        return report(run, ctx.command, saved, as_json=as_json, strict=strict)
 
     return command
+
+
+def report(
+    run: Run, shown: click.Command, saved: str | None, *, as_json: bool, strict: bool
+) -> int:
+    """Print what came of a run; the exit code.
+
+    Args:
+        run: the run.
+        shown: the command whose options advice names.
+        saved: the folder of the run, None when it was not saved.
+        as_json: whether to print one object.
+        strict: whether a run that did not converge is a failure.
+    """
+    if as_json:
+        say_json(run.to_json(trace=False))
+    else:
+        _say_run(run, shown, saved=saved)
+    tell_resumable(run, saved)
+    return exit_code(run, strict=strict)
 
 
 def ask_for_start(formula: str) -> None:

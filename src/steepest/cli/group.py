@@ -20,6 +20,7 @@ COMMANDS = (
     "anneal",
     "fit",
     "predict",
+    "resume",
 )
 """Each is the module of its name, beside this one, with a `command` in it."""
 

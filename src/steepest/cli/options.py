@@ -253,6 +253,11 @@ step_options = together(
     hyper("--first-distance", help="Of dog, dowg, prodigy: first guess of the way."),
     hyper("--lower-bound", help="Of momo: the value never falls below this."),
 )
+strict_option = stop(
+    "--strict",
+    is_flag=True,
+    help="Exit with 3 when the run did not converge.",
+)
 budget_options = together(
     stop(
         "--max-seconds",
@@ -260,11 +265,7 @@ budget_options = together(
         metavar="SECONDS",
         help="Wall-clock time at most. Default none.",
     ),
-    stop(
-        "--strict",
-        is_flag=True,
-        help="Exit with 3 when the run did not converge.",
-    ),
+    strict_option,
 )
 _seed = output(
     "--seed",
@@ -278,8 +279,28 @@ _progress = output(
     default=None,
     help="Show a progress bar. Default: when stderr is a terminal.",
 )
-_save = output("--save", metavar="DIR", help="Folder to keep the run in.")
+_save = together(
+    output(
+        "--save",
+        metavar="DIR",
+        help="Folder to keep the run in; steepest resume DIR goes on with it, should "
+        "it be killed or interrupted.",
+    ),
+    output(
+        "--checkpoint-seconds",
+        type=NUMBER_OR_NONE,
+        metavar="SECONDS",
+        help="Time between two checkpoints in DIR. Default 30.",
+    ),
+)
+epochs_option = output(
+    "--checkpoint-epochs",
+    type=WHOLE_OR_NONE,
+    metavar="EPOCHS",
+    help="Passes over the data between two checkpoints in DIR. Default none.",
+)
 output_options = together(_seed, _save, _json, _progress)
+again_options = together(_json, _progress)
 search_output_options = together(_seed, _json, _progress)
 optimizers_option = listing(
     "--optimizers", help="List the optimizers with their formulas and rates."

@@ -134,8 +134,9 @@ def score_label(name: str) -> str:
     >>> score_label("roc_auc"), score_label("log_loss")
     ('ROC AUC', 'log loss')
     """
-    words = name.replace("_", " ")
-    return words if name in ("accuracy", "log_loss") else words.upper()
+    from steepest.problems.metrics import label_of
+
+    return label_of(name)
 
 
 def score_text(name: str, score: float | None) -> str:

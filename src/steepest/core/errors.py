@@ -24,6 +24,14 @@ class DataError(SteepestError, ValueError):
     exit_code = 5
 
 
+class SaveWarning(UserWarning):
+    """What a run is could not be written down; the run itself goes on."""
+
+
+class ResumeWarning(UserWarning):
+    """A part of an earlier run cannot be used; the run goes on from what can be."""
+
+
 class FormulaError(DataError):
     """A formula that cannot be read; the message marks the place with a caret.
 

@@ -57,6 +57,24 @@ def write_atomic(path: str | Path, data: bytes) -> None:
         Path(name).unlink(missing_ok=True)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder in one that is there, safe against a power cut.
+
+    Args:
+        path: the folder; it may be there already.
+
+    Raises:
+        DataError: it cannot be made.
+    """
+    if path.is_dir():
+        return
+    try:
+        path.mkdir(exist_ok=True)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror}).") from error
+
+
 def put_in_place(path: Path, target: Path) -> None:
     """Rename a whole file over another, at one stroke and safe against a power cut.
 

@@ -11,12 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from steepest.core.errors import UsageError
+from steepest.core.mapped import is_mapped, release
 from steepest.core.numbers import is_whole
 from steepest.core.words import plural
-from steepest.data.orders import order
+from steepest.data.orders import Chunk, Chunks, order
 
 BLOCK_BYTES = 4 << 20
 """Size of a block: large enough to hide the cost of a call, small enough for caches."""
+CHUNK_BYTES = 64 << 20
+"""Of rows that lie in a file so many are mixed with one another."""
 
 
 class Block(NamedTuple):
@@ -31,7 +34,7 @@ class Block(NamedTuple):
 
 
 class Blocks:
-    """A table in memory as a source of blocks.
+    """A table as a source of blocks.
 
     Args:
         arrays: arrays with one leading axis of rows: inputs, target, and last the
@@ -67,7 +70,11 @@ class Blocks:
         row_bytes = sum(a.nbytes for a in arrays) / self.n_rows
         fit = int(BLOCK_BYTES / (row_bytes * self.batch_size))
         self.capacity = max(1, min(fit, self._even))
-        self._order: tuple[int, np.ndarray[Any, Any]] = (-1, np.zeros(0, np.int32))
+        block, chunk = self.capacity * self.batch_size, self.n_rows
+        if any(map(is_mapped, arrays)):  # what is visited together fits into memory
+            chunk = max(1, int(CHUNK_BYTES / (row_bytes * block))) * block
+        self.chunks = Chunks(self.n_rows, chunk, seed=seed)
+        self._held: tuple[int, Chunk, np.ndarray[Any, Any]] | None = None
 
     @property
     def full(self) -> bool:
@@ -92,10 +99,24 @@ class Blocks:
         arrays = self._gather(epoch, first, self.capacity, fill=True)
         return Block(arrays, first, count)
 
-    def _rows(self, epoch: int) -> np.ndarray[Any, Any]:
-        if self._order[0] != epoch:
-            self._order = (epoch, order(self.n_rows, seed=self.seed, epoch=epoch))
-        return self._order[1]
+    def _rows(self, epoch: int, start: int, count: int) -> np.ndarray[Any, Any]:
+        """Places of so many rows of an epoch, fewer at its end.
+
+        They are of one chunk: chunks hold whole blocks, but for the last one.
+        """
+        chunk = self.chunks.at(epoch, start)
+        if self._held is None or self._held[:2] != (epoch, chunk):
+            if self._held is not None:
+                self._let_go(self._held[1])
+            drawn = order(chunk.rows, seed=self.seed, epoch=epoch, chunk=chunk.number)
+            self._held = epoch, chunk, drawn
+        first = start - chunk.before
+        return chunk.first + self._held[2][first : first + count]
+
+    def _let_go(self, chunk: Chunk) -> None:
+        """Free the memory of rows that lie in a file."""
+        for array in self.arrays:
+            release(array[chunk.first : chunk.first + chunk.rows])
 
     def _gather(
         self, epoch: int, first: int, n_batches: int, *, fill: bool
@@ -104,7 +125,7 @@ class Blocks:
         if self.full:
             return tuple(array[None] for array in self.arrays)
         start = first * self.batch_size
-        rows = self._rows(epoch)[start : start + n_batches * self.batch_size]
+        rows = self._rows(epoch, start, n_batches * self.batch_size)
         real = len(rows)
         if fill and real < n_batches * self.batch_size:
             rows = np.resize(rows, n_batches * self.batch_size)

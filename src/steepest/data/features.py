@@ -140,7 +140,7 @@ class Features:
                 its row, a NumPy array of another width, or with missing="refuse" a
                 value that is missing.
         """
-        by_name = self._found(table)
+        by_name = self.found(table)
         if self.missing == "refuse":
             advice = (
                 "The model was fitted to refuse them: correct them, or fit another."
@@ -169,7 +169,7 @@ class Features:
             table: (n rows) with the columns.
             **options: see `Gaps`.
         """
-        return Gaps(self.columns, self._found(table), **options)
+        return Gaps(self.columns, self.found(table), **options)
 
     def complete(self, table: pa.Table) -> np.ndarray[Any, Any]:
         """(n,) true for rows to use: with missing="drop", those that lack nothing.
@@ -181,7 +181,7 @@ class Features:
             return np.ones(table.num_rows, bool)
         return ~self.gaps(table).rows
 
-    def _found(self, table: pa.Table) -> dict[str, pa.ChunkedArray]:
+    def found(self, table: pa.Table) -> dict[str, pa.ChunkedArray]:
         """The columns by name, once it is sure that those in use are there."""
         self._check_width(table)
         by_name = _by_name(table)

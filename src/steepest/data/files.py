@@ -36,7 +36,7 @@ def read_paths(places: Sequence[str | os.PathLike[str]]) -> pa.Table:
         DataError: a file that is absent, empty, cut short or of another kind; files
             whose columns differ.
     """
-    paths = [path for place in places for path in _expand(place)]
+    paths = [path for place in places for path in expand(place)]
     if not paths:
         raise DataError("an empty list of files: name at least one.")
     return stack_tables([(str(path), read_file(path)) for path in paths])
@@ -44,7 +44,7 @@ def read_paths(places: Sequence[str | os.PathLike[str]]) -> pa.Table:
 
 def read_file(path: Path) -> pa.Table:
     """The table in one file, by its suffix; at least one row and one column."""
-    suffix = _suffix(path)
+    suffix = suffix_of(path)
     if suffix not in READERS:
         known = ", ".join(READERS)
         raise DataError(f"{path}: unknown suffix {suffix!r}. Use one of {known}.")
@@ -108,11 +108,11 @@ def _as_text(table: pa.Table, name: str) -> pa.Table:
     return table.set_column(place, name, table.column(place).cast(pa.large_string()))
 
 
-def _expand(place: str | os.PathLike[str]) -> list[Path]:
+def expand(place: str | os.PathLike[str]) -> list[Path]:
     """The files that a path, a glob or a folder stands for."""
     path = Path(place).expanduser()
     if path.is_dir():
-        found = sorted(p for p in path.iterdir() if _suffix(p) in READERS)
+        found = sorted(p for p in path.iterdir() if suffix_of(p) in READERS)
         if not found:
             known = ", ".join(READERS)
             raise DataError(f"{path}: a folder with none of {known} in it.")
@@ -133,13 +133,13 @@ def _near_files(path: Path) -> str:
     """Which table the user may have meant."""
     if not path.parent.is_dir():
         return f"There is no folder {path.parent} either."
-    present = [p.name for p in sorted(path.parent.iterdir()) if _suffix(p) in READERS]
+    present = [p.name for p in sorted(path.parent.iterdir()) if suffix_of(p) in READERS]
     if not present:
         return f"There is no table in {path.parent.resolve()}."
     return did_you_mean(path.name, present[:20])
 
 
-def _suffix(path: Path) -> str:
+def suffix_of(path: Path) -> str:
     """The suffix that tells the format: `.csv` of `a.csv.gz`."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     packed = suffixes[-1:] and suffixes[-1] in PACKED
@@ -170,25 +170,38 @@ def _read_arrow(path: Path) -> pa.Table:
 
 def _read_csv(path: Path) -> pa.Table:
     """A CSV file; types are found over the whole file, not its first lines."""
-    _refuse_utf16(path)
-    delimiter = _delimiter(path)
+    refuse_utf16(path)
+    delimiter = delimiter_of(path)
     parse = pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
     convert = pacsv.ConvertOptions(null_values=list(MISSING), strings_can_be_null=True)
     try:
         table = pacsv.read_csv(path, parse_options=parse, convert_options=convert)
     except pa.ArrowInvalid:
-        _explain_ragged(path, delimiter)
+        explain_ragged(path, delimiter)
         raise
-    names = [n.strip() or f"column {i + 1}" for i, n in enumerate(table.column_names)]
-    table = table.rename_columns(names)
-    for name, kind in zip(names, table.schema.types, strict=True):
-        if pa.types.is_binary(kind):
-            raise DataError(f"{path}, column {name}: not UTF-8. Save it as UTF-8 text.")
-    _refuse_open_quote(path, table)
+    table = table.rename_columns(header_names(table.column_names))
+    refuse_binary(path, table)
+    refuse_open_quote(path, table)
     return _with_decimal_commas(table) if delimiter == ";" else table
 
 
-def _refuse_utf16(path: Path) -> None:
+def header_names(names: Sequence[str]) -> list[str]:
+    """The names of columns as a header has them; one without a name gets its place.
+
+    >>> header_names([" a", ""])
+    ['a', 'column 2']
+    """
+    return [name.strip() or f"column {i + 1}" for i, name in enumerate(names)]
+
+
+def refuse_binary(path: Path, table: pa.Table) -> None:
+    """Text that is not UTF-8 is parsed as bytes."""
+    for name, kind in zip(table.column_names, table.schema.types, strict=True):
+        if pa.types.is_binary(kind):
+            raise DataError(f"{path}, column {name}: not UTF-8. Save it as UTF-8 text.")
+
+
+def refuse_utf16(path: Path) -> None:
     """Spreadsheets write "Unicode text" in UTF-16; read as UTF-8 it is one odd cell."""
     with pa.input_stream(path) as file:
         if file.read(2) in UTF16_MARKS:
@@ -211,7 +224,7 @@ def _open_text(path: Path) -> io.TextIOWrapper:
     return io.TextIOWrapper(stream, "utf-8-sig", errors="replace", newline="")
 
 
-def _delimiter(path: Path) -> str:
+def delimiter_of(path: Path) -> str:
     """Tab for .tsv; else comma, or what the header uses when it has no comma."""
     if ".tsv" in path.suffixes:
         return "\t"
@@ -220,7 +233,7 @@ def _delimiter(path: Path) -> str:
     return next((mark for mark in ",;\t|" if mark in header), ",")
 
 
-def _explain_ragged(path: Path, delimiter: str) -> None:
+def explain_ragged(path: Path, delimiter: str) -> None:
     """Name the first line whose number of cells is not the header's."""
     with _open_text(path) as file:
         rows = csv.reader(file, delimiter=delimiter)
@@ -234,7 +247,7 @@ def _explain_ragged(path: Path, delimiter: str) -> None:
                 )
 
 
-def _refuse_open_quote(path: Path, table: pa.Table) -> None:
+def refuse_open_quote(path: Path, table: pa.Table) -> None:
     """A quote that is never closed swallows all lines below it into one cell."""
     if not table.num_rows:
         return

@@ -48,11 +48,20 @@ def decimal_commas(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
     [0.5, None, -2.0]
     >>> decimal_commas(pa.chunked_array([["0,5", "0.5"]]))
     """
+    commas = pc.match_substring_regex(column.cast(TEXT), pattern=DECIMAL_COMMA)
+    return comma_numbers(column) if pc.any(commas).as_py() else None
+
+
+def comma_numbers(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """Text as numbers, where all of it is one, with a decimal comma or whole.
+
+    >>> comma_numbers(pa.chunked_array([["5", None]])).to_pylist()
+    [5.0, None]
+    """
     text = column.cast(TEXT)
     comma = pc.match_substring_regex(text, pattern=DECIMAL_COMMA)
     whole = pc.match_substring_regex(text, pattern=WHOLE)
-    fits = pc.all(pc.or_(comma, whole)).as_py() and pc.any(comma).as_py()
-    if not fits:
+    if not pc.all(pc.or_(comma, whole), min_count=0).as_py():
         return None
     points = pc.replace_substring(pc.utf8_trim_whitespace(text), ",", ".")
     return points.cast(pa.float64())

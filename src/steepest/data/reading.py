@@ -49,6 +49,23 @@ def read_table(data: Any) -> pa.Table:
     return _checked(_read(data), data)
 
 
+def batch_table(batch: Any) -> pa.Table:
+    """One batch of a table that comes in several; (X, y) gets y as "target".
+
+    Args:
+        batch: what `read_table` takes; it may have no rows.
+
+    Raises:
+        DataError: anything else.
+
+    >>> batch_table(([[1.0]], [2.0])).column_names
+    ['x0', 'target']
+    """
+    if isinstance(batch, pa.RecordBatch):
+        return _plain_text(pa.table(batch))
+    return _plain_text(_read(batch))
+
+
 def table_and_target(
     data: Any, target: str | int | None = None
 ) -> tuple[pa.Table, str]:
@@ -67,6 +84,39 @@ def table_and_target(
     >>> name, table.column(name).to_pylist()
     ('target', [5.0, 6.0])
     """
+    target = _as_name(target)
+    if _is_pair(data):
+        name = "target" if target is None else target
+        return _checked(_join(data, name), data), name
+    table = read_table(data)
+    return table, target_name(table.column_names, target)
+
+
+def target_name(names: Sequence[str], target: str | int | None) -> str:
+    """The name of the target, if it is that of a column.
+
+    Args:
+        names: of the columns.
+        target: the one to predict; pairs (X, y) among batches call theirs "target".
+
+    Raises:
+        UsageError: no target named, or by something that is no name.
+        DataError: no such column.
+
+    >>> target_name(["a", "b"], "b")
+    'b'
+    """
+    target = _as_name(target)
+    if target is None:
+        near = ", ".join(names)
+        raise UsageError(f"target: name the column to predict. Columns: {near}.")
+    if target not in names:
+        near = did_you_mean(target, names)
+        raise DataError(f"target {target!r}: no such column. {near}")
+    return target
+
+
+def _as_name(target: Any) -> str | None:
     if is_whole(target):
         target = str(target)
     if hasattr(target, "__len__") and not isinstance(target, str):
@@ -76,17 +126,7 @@ def table_and_target(
         )
     if not isinstance(target, str | None):
         raise UsageError(f"target={target!r:.60}: must be the name of a column.")
-    if _is_pair(data):
-        name = "target" if target is None else target
-        return _checked(_join(data, name), data), name
-    table = read_table(data)
-    if target is None:
-        near = ", ".join(table.column_names)
-        raise UsageError(f"target: name the column to predict. Columns: {near}.")
-    if target not in table.column_names:
-        near = did_you_mean(target, table.column_names)
-        raise DataError(f"target {target!r}: no such column. {near}")
-    return table, target
+    return target
 
 
 def _read(data: Any) -> pa.Table:

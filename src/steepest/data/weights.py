@@ -38,6 +38,24 @@ def class_weights(
     >>> class_weights(np.array([0, 1, 1, 1]), target, "balanced").round(2)
     array([2.  , 0.67, 0.67, 0.67])
     """
+    classes = len(target.classes)  # none in a regression, which is refused
+    counts = np.bincount(indices, minlength=classes) if classes else np.zeros(0)
+    return of_classes(counts, target, weights)[indices]
+
+
+def of_classes(
+    counts: np.ndarray[Any, Any], target: Target, weights: str | Mapping[Label, float]
+) -> np.ndarray[Any, Any]:
+    """The weight of each class: (k,) float64.
+
+    Args:
+        counts: (k,) rows of each.
+        target: as for `class_weights`.
+        weights: as for `class_weights`.
+
+    Raises:
+        UsageError: as `class_weights`.
+    """
     if not target.classes:
         need = "needs classes, the task is regression. Use sample_weight"
         raise UsageError(f"class_weight: {need}.")
@@ -45,14 +63,11 @@ def class_weights(
         if weights != "balanced":
             told = 'needs "balanced" or a dict of label and weight'
             raise UsageError(f"class_weight={weights!r}: {told}.")
-        counts = np.bincount(indices, minlength=len(target.classes))
-        by_class = len(indices) / (len(target.classes) * np.maximum(counts, 1))
-    elif not isinstance(weights, Mapping):
+        return counts.sum() / (len(target.classes) * np.maximum(counts, 1))
+    if not isinstance(weights, Mapping):
         told = 'needs "balanced" or a dict of label and weight'
         raise UsageError(f"class_weight={weights!r:.60}: {told}.")
-    else:
-        by_class = _from_labels(target, weights)
-    return by_class[indices]
+    return _from_labels(target, weights)
 
 
 def sample_weights(values: Any, table: pa.Table) -> np.ndarray[Any, Any]:
@@ -82,15 +97,34 @@ def sample_weights(values: Any, table: pa.Table) -> np.ndarray[Any, Any]:
     if weights.size != table.num_rows:
         lengths = f"{weights.size} weights for {table.num_rows} rows"
         raise DataError(f"{name}: {lengths}. It needs one for each row.")
+    _refuse_wrong(weights, name)
+    if not weights.any():
+        raise DataError(f"{name}: every weight is 0. At least one must be above.")
+    return weights
+
+
+def check_weights(name: str, table: pa.Table) -> np.ndarray[Any, Any]:
+    """The weights in a column of some rows of a table; here all may be 0.
+
+    Args:
+        name: of the column.
+        table: (n rows) with it.
+
+    Raises:
+        DataError: a weight that is negative, not finite or missing.
+    """
+    weights = to_numbers(as_column(table[name], name), name)
+    _refuse_wrong(weights, name)
+    return weights
+
+
+def _refuse_wrong(weights: np.ndarray[Any, Any], name: str) -> None:
     wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0.0)))
     if wrong.size:
         place = f"{name}, row {wrong[0] + 1}"
         raise DataError(
             f"{place}: weight {weights[wrong[0]]:g} must be finite and >= 0."
         )
-    if not weights.any():
-        raise DataError(f"{name}: every weight is 0. At least one must be above.")
-    return weights
 
 
 def row_weights(

@@ -52,6 +52,8 @@ def descend_abreast(
                 group.lanes, states, stoppings, strict=True
             )
         ]
+        for run in runs:
+            run.begin()
         while open_ := [run for run in runs if run.stop is None]:
             steps = min(run.pace.steps for run in open_)
             group.prepare(
@@ -108,6 +110,8 @@ class _Group:
 
 class _Lane:
     """The engine as the loop of one run sees it."""
+
+    grain = 1
 
     def __init__(self, group: _Group, number: int, engine: JaxEngine) -> None:
         self.group, self.number = group, number

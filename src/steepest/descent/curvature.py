@@ -87,8 +87,8 @@ def sizes(table: Table) -> tuple[Array, Array]:
             for part in (square, square * square)
         ]
     else:
-        some = table._replace(inputs=inputs[:: max(1, len(inputs) // SIZED_ROWS)])
-        some = np.asarray(scaled(some).inputs)
+        every = np.arange(0, len(inputs), max(1, len(inputs) // SIZED_ROWS))
+        some = np.asarray(scaled(picked(table, every)).inputs)
         square = some * some
         powers = [np.mean(part, axis=0, dtype=float) for part in (square, square**2)]
     second, fourth = powers

@@ -14,15 +14,21 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from steepest.core.ahead import Next
+from steepest.data.orders import Chunk, Chunks
 from steepest.descent import judging, kernels
 from steepest.descent.jax_engine import CAPACITY, Rows
 from steepest.descent.kernels import Memory, Plan, Weights
-from steepest.descent.linear_tables import Array, Table, at
+from steepest.descent.linear_tables import Array, Table, at, brought, let_go
 from steepest.descent.rows import EVERY_STEP, Info
 from steepest.descent.sources import START, Epochs, Mark, Stretch
 from steepest.records.state import Cursor, Seen, State
 from steepest.records.stop import Stop
 from steepest.steps.rule import Rule
+
+GRAIN_ROWS = 1 << 14
+"""Stretches may end at multiples of so many rows: kernels take several at a time, so
+another end would round otherwise, and when that is must not depend on the clock."""
 
 
 class Visits(NamedTuple):
@@ -38,7 +44,8 @@ class RowSource(Epochs):
     Args:
         table: the rows.
         batch_size: rows a step.
-        order: epoch -> (n,) the order of its visits.
+        chunks: what is visited together; all but one have a multiple of batch_size.
+        order: (rows, epoch, chunk) -> (rows,) the order of visits within a chunk.
         since: where it takes over from another source.
     """
 
@@ -48,20 +55,44 @@ class RowSource(Epochs):
         self,
         table: Table,
         batch_size: int,
-        order: Callable[[int], Array],
+        chunks: Chunks,
+        order: Callable[[int, int, int], Array],
         since: Mark = START,
     ) -> None:
         super().__init__(len(table.target), batch_size, since)
-        self.table, self.order = table, order
-        self._held: tuple[int, Array] = (-1, np.zeros(0, np.int64))
+        self.table, self.chunks, self.order = table, chunks, order
+        self._next = Next(self._read)
+        self._held: tuple[int, Chunk, Visits] | None = None
 
     def stretch(self, epoch: int, batch: int, steps: int) -> Stretch:
-        """Steps up to the end of the epoch."""
-        if self._held[0] != epoch:
-            self._held = (epoch, self.order(epoch))
-        visits = Visits(self.table, self._held[1])
-        count = min(steps, self.per_epoch - batch)
-        return Stretch(visits, batch, count, self.per_epoch)
+        """Steps up to the end of the chunk that holds the position."""
+        place = batch * self.batch_size
+        chunk = self.chunks.at(epoch, place)
+        visits = self._visits(epoch, chunk)
+        first = (place - chunk.before) // self.batch_size
+        left = -(-chunk.rows // self.batch_size) - first
+        return Stretch(visits, first, min(steps, left), self.per_epoch)
+
+    def _visits(self, epoch: int, chunk: Chunk) -> Visits:
+        if self._held is not None and self._held[:2] == (epoch, chunk):
+            return self._held[2]
+        if self._held is not None:
+            let_go(self._held[2].table)
+        visits = self._next.take(epoch, chunk)
+        self._held = epoch, chunk, visits
+        if self.table.in_file:
+            after = chunk.before + chunk.rows
+            then = (epoch, after) if after < self.n_rows else (epoch + 1, 0)
+            self._next.begin(then[0], self.chunks.at(*then))
+        return visits
+
+    def _read(self, epoch: int, chunk: Chunk) -> Visits:
+        """A chunk and its order; of a file it is brought into memory."""
+        order = self.order(chunk.rows, epoch, chunk.number)
+        if chunk.rows == self.n_rows:
+            return Visits(self.table, order)
+        part = self.table.part(chunk.first, chunk.first + chunk.rows)
+        return Visits(brought(part), order)
 
 
 class LinearEngine:
@@ -91,6 +122,11 @@ class LinearEngine:
     searches = False
     """No kernel tries points."""
 
+    @property
+    def grain(self) -> int:
+        """Steps between two places where a stretch may end."""
+        return max(1, GRAIN_ROWS // self.plan.batch_size)
+
     @contextlib.contextmanager
     def scope(self) -> Iterator[None]:
         """The precision of this engine, for this thread and this block only."""
@@ -101,6 +137,7 @@ class LinearEngine:
         """The State before the first step, at the params."""
         weights = at(self.plan, params, self.dtype)
         zero, none = np.int32(0), np.zeros(0, self.dtype)
+        size = weights.weight.size + weights.bias.size
         with self.scope():
             watch = jax.device_get(judging.first_watch(none, self.dtype))
         return State(
@@ -110,7 +147,11 @@ class LinearEngine:
             step=zero,
             key=key,
             cursor=Cursor(zero, zero),
-            watch=watch._replace(last=Seen(np.asarray(np.nan, self.dtype), none)),
+            watch=watch._replace(
+                last=Seen(np.float64(np.nan), np.zeros(size)),
+                total=np.float64(0),
+                values=np.float64(0),
+            ),
         )
 
     def advance(
@@ -121,6 +162,13 @@ class LinearEngine:
         drive = _Drive(self, state, stretch)
         stop = drive.run()
         return drive.state(), drive.rows(), stop
+
+    def memory(self) -> dict[str, Any]:
+        """Nothing is remembered beside the State."""
+        return {}
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Nothing was."""
 
     def prepared(self, table: Table, weights: Weights) -> kernels.Prepared:
         """The rows of a table, checked once."""
@@ -168,7 +216,7 @@ class _Drive:
         while self.step < self.end and len(self.info) < CAPACITY:
             row = int(due_row(self.step))
             # the step before a row is looked at, too: a row compares their gradients
-            until = min(self.end, max(row - 1, self.step))
+            until = min(self.end, self._next_grain(), max(row - 1, self.step))
             if self.step < until:
                 done = self._train(self.step, until - self.step)
                 self.step += done
@@ -177,6 +225,14 @@ class _Drive:
             elif not self._look(told=self.step == row):
                 return Stop.NONFINITE
         return None
+
+    def _next_grain(self) -> int:
+        """The next step at which a stretch may end: one that goes on halts there too.
+
+        So the kernels are called for the same rows wherever stretches end.
+        """
+        grain = self.engine.grain
+        return (self.step // grain + 1) * grain
 
     def _train(self, step: int, count: int) -> int:
         """Make steps as long as all stays finite; how many were made."""
@@ -209,7 +265,7 @@ class _Drive:
         if told or not made:
             moved = kernels.coefficients(self.weights)
             there = np.concatenate([moved[0].ravel(), moved[1]])
-            known = self.grad_step == self.step - 1 and self.grad.size
+            known = self.grad_step == self.step - 1
             lengths = np.linalg.norm(self.grad) * np.linalg.norm(grad) if known else 0.0
             mean = self.loss / self.seen if made and self.seen else value
             self.info.append(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from steepest.core.ahead import ahead
+from steepest.core.mapped import is_mapped, release, touch
 from steepest.descent import kernels
 from steepest.descent.kernels import Csr, Plan, Weights
 
 Array = np.ndarray[Any, Any]
+PIECE_BYTES = 32 << 20
+"""Rows of a file that are read at once."""
 
 
 class Columns(NamedTuple):
@@ -66,6 +71,72 @@ class Table(NamedTuple):
         inputs = self.inputs
         return inputs.data.size if isinstance(inputs, Csr) else inputs.size
 
+    @property
+    def in_file(self) -> bool:
+        """Whether the rows lie in a file, and are not to be held in memory all."""
+        inputs = self.inputs
+        return is_mapped(inputs.data if isinstance(inputs, Csr) else inputs)
+
+    def part(self, low: int, high: int) -> Table:
+        """The rows from one place to another, without a copy."""
+        inputs, some = self.inputs, slice(low, high)
+        weight = None if self.weight is None else self.weight[some]
+        if not isinstance(inputs, Csr):
+            rows: Any = inputs[some]
+        else:
+            ends = inputs.indptr[low : high + 1]
+            at = slice(ends[0] - inputs.indptr[0], ends[-1] - inputs.indptr[0])
+            rows = Csr(inputs.data[at], inputs.indices[at], ends)
+        return self._replace(inputs=rows, target=self.target[some], weight=weight)
+
+    @property
+    def arrays(self) -> list[Array]:
+        """All that holds numbers."""
+        inputs = self.inputs
+        rows = list(inputs) if isinstance(inputs, Csr) else [inputs]
+        return [*rows, self.target, *([] if self.weight is None else [self.weight])]
+
+
+def pieces(table: Table) -> Iterator[Table]:
+    """A table as it is; one that lies in a file some rows at a time, in their order.
+
+    The next rows are brought into memory meanwhile, and those behind are let go.
+
+    Args:
+        table: the rows.
+    """
+    if not table.in_file:
+        yield table
+        return
+    for piece in ahead(_parts(table)):
+        yield piece
+        let_go(piece)
+
+
+def _parts(table: Table) -> Iterator[Table]:
+    size, n = rows_in(table, PIECE_BYTES), len(table.target)
+    for low in range(0, n, size):
+        yield brought(table.part(low, min(low + size, n)))
+
+
+def rows_in(table: Table, n_bytes: int) -> int:
+    """How many rows take so many bytes, at least one."""
+    width = table.n_values * table.dtype.itemsize / max(1, len(table.target))
+    return max(1, int(n_bytes / max(width, 1)))
+
+
+def brought(table: Table) -> Table:
+    """The table, once it is in memory."""
+    for array in table.arrays:
+        touch(array)
+    return table
+
+
+def let_go(table: Table) -> None:
+    """Free the memory of rows that lie in a file; they may be read again."""
+    for array in table.arrays:
+        release(array)
+
 
 def scaled(table: Table) -> Table:
     """The table as the model reads it, in a copy where columns are brought to a size.
@@ -89,10 +160,27 @@ def picked(table: Table, rows: Array) -> Table:
         rows: (m,) their places.
     """
     inputs = table.inputs
-    csr = isinstance(inputs, Csr)
-    kept = kernels.picked_rows(inputs, rows) if csr else inputs[rows]
+    if isinstance(inputs, Csr):
+        kept: Any = kernels.picked_rows(inputs, rows)
+    else:
+        kept = _picked_dense(table, rows) if table.in_file else inputs[rows]
     weight = None if table.weight is None else table.weight[rows]
-    return table._replace(inputs=kept, target=table.target[rows], weight=weight)
+    target = table.target[rows]
+    let_go(table)
+    return table._replace(inputs=kept, target=target, weight=weight)
+
+
+def _picked_dense(table: Table, rows: Array) -> Array:
+    """Rows of a file, a piece at a time: a page is read for the sake of one row."""
+    order = np.argsort(rows, kind="stable")
+    found = np.empty((len(rows), table.n_columns), table.dtype)
+    size, at = rows_in(table, PIECE_BYTES), 0
+    for low in range(0, len(table.target), size):
+        end = int(np.searchsorted(rows[order], low + size))
+        found[order[at:end]] = table.inputs[rows[order[at:end]]]
+        release(table.inputs[low : low + size])
+        at = end
+    return found
 
 
 def at(plan: Plan, params: Any, dtype: Any) -> Weights:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import jax
@@ -12,6 +13,9 @@ from steepest.descent.sources import Source
 from steepest.records import row as rows_of
 from steepest.records.row import Row
 from steepest.records.trace import Trace, Validation
+
+FIRST = 10
+"""Rows whose mean is the loss before training, without validation rows."""
 
 
 class Log:
@@ -57,13 +61,15 @@ class Log:
 
     def last_point(self) -> tuple[float, float]:
         """(value, gradient norm) of the newest row."""
-        return float(self._parts[-1].value[-1]), float(self._parts[-1].grad_norm[-1])
+        part = next(part for part in reversed(self._parts) if len(part.value))
+        return float(part.value[-1]), float(part.grad_norm[-1])
 
     def first_loss(self) -> float:
         """The loss before training: on validation rows, or of the first batches."""
         if self.judged:
             return self.judged[0][2]
-        return float(np.mean(rows_of.concatenate(self._parts[:2]).value[:10]))
+        values = itertools.chain.from_iterable(part.value for part in self._parts)
+        return float(np.mean(list(itertools.islice(values, FIRST))))
 
     def epoch_loss(self, epoch: int) -> float | None:
         """Mean training loss over the rows of an epoch, None when it has none."""
@@ -72,16 +78,32 @@ class Log:
             if len(part.epoch) and part.epoch[-1] < epoch:
                 break
             values.append(part.value[part.epoch == epoch])
-        found = np.concatenate(values)
+        found = np.concatenate(values[::-1])
         return float(found.mean()) if len(found) else None
 
-    def trace(self) -> Trace:
-        """All rows so far."""
+    def so_far(self) -> tuple[Row, Any]:
+        """All rows, and their params where these are recorded, else None."""
         rows = rows_of.concatenate(self._parts)
         paths = [path for path in self._paths if jax.tree.leaves(path)]
         path = None
         if paths:
             path = jax.tree.map(lambda *leaves: np.concatenate(leaves), *paths)
+        return rows, path
+
+    def restore(self, rows: Row, path: Any, judged: Any) -> None:
+        """Begin with rows of earlier.
+
+        Args:
+            rows: from `so_far`.
+            path: likewise, () where it was None.
+            judged: (n, 3) what `judged` held.
+        """
+        self._parts, self._paths = [rows], [path]
+        self.judged = [(int(e), int(s), float(loss)) for e, s, loss in judged]
+
+    def trace(self) -> Trace:
+        """All rows so far."""
+        rows, path = self.so_far()
         columns = zip(*self.judged, strict=True) if self.judged else ((), (), ())
         epoch, step, loss = (np.array(column) for column in columns)
         curve = Validation(epoch.astype(int), step.astype(int), loss.astype(float))

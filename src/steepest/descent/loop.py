@@ -8,18 +8,25 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from steepest.descent.jax_engine import Rows
+from steepest.descent.ends import end_of
 from steepest.descent.log import Log
 from steepest.descent.pace import Pace
 from steepest.descent.parts import Ended, Engine, Event, Judge, Leg, Watcher
 from steepest.descent.rows import EVERY_STEP
 from steepest.descent.signals import listening
-from steepest.descent.sources import ENDLESS, Mark, Source, Stretch
+from steepest.descent.snapshot import (
+    Kept,
+    Snapshot,
+    numbered,
+    path_from,
+    restored,
+    rows_from,
+)
+from steepest.descent.sources import ENDLESS, START, Mark, Source, Stretch
 from steepest.records.state import Cursor, State
 from steepest.records.stop import Stop, Stopping
 
@@ -27,16 +34,6 @@ ESCAPES = 10
 """How often a run may go on from elsewhere."""
 CLIMB = 1e3
 """Divergence on a table: an epoch's loss this many times the loss at the start."""
-
-
-class Kept(NamedTuple):
-    """The best end of an epoch so far."""
-
-    params: Any
-    stats: Any
-    loss: float
-    step: int
-    epoch: int
 
 
 HANDS_ON = (
@@ -56,6 +53,7 @@ def descend(
     judge: Judge | None = None,
     watchers: Sequence[Watcher] = (),
     escape: Callable[[State, Stop], State | None] | None = None,
+    resume: Snapshot | None = None,
 ) -> Ended:
     """Run until something says stop.
 
@@ -69,10 +67,14 @@ def descend(
         judge: measures the model of a table; None for a function.
         watchers: opened, told after each stretch, closed at the end.
         escape: where a tolerance holds, finds a State to go on from, or None.
+        resume: what the same descent, all else being equal, goes on from.
 
     Returns:
         The returned point (best seen; a table: best on validation where its judge says
         so), the last state, the trace and the cause of the stop.
+
+    Raises:
+        DataError: a snapshot of another descent.
     """
     with contextlib.ExitStack() as stack:
         for watcher in watchers:
@@ -80,8 +82,15 @@ def descend(
             stack.callback(watcher.close)
         interrupted = stack.enter_context(listening())
         descent = Descent(engine, source, state, stopping, judge, escape)
-        for leg in (None, *then):
-            if leg is not None and not descent.hand_on(leg):
+        if resume is None:
+            with engine.scope():
+                descent.begin()
+        else:
+            descent.go_on(resume, then)
+        for number, leg in enumerate((None, *then)):
+            if number < descent.leg:
+                continue
+            if number > descent.leg and not (leg and descent.hand_on(leg)):
                 break
             with descent.engine.scope():
                 while descent.stop is None:
@@ -112,10 +121,59 @@ class Descent:
         self.log, self.pace = Log(source, self.sign), Pace()
         self.began, self.per_step = time.perf_counter(), 0.0
         self.kept: Kept | None = None
+        self.leg, self.mark = 0, START
+
+    def begin(self) -> None:
+        """Judge the start."""
         if self.looks:
-            self._look()
+            self.look()
         if self.last_step == 0:
             self.stop = self._budget(interrupted=False)
+
+    def go_on(self, snapshot: Snapshot, then: Sequence[Leg]) -> None:
+        """Be as a snapshot tells, in place of beginning."""
+        arrays, info = snapshot
+        likes = {0: self.state}
+        for number in {info["leg"], (info["kept"] or info)["leg"]} - {0}:
+            likes[number] = self._anew(then[number - 1].engine)
+        if info["leg"]:
+            self._take_over(then[info["leg"] - 1], Mark(*info["mark"]))
+            self.leg = info["leg"]
+        self.engine.recall(info["memory"])
+        self.state = restored(arrays, "state", likes[self.leg])
+        self.log.restore(
+            rows_from(arrays), path_from(arrays, self.state.params), arrays["judged"]
+        )
+        if (kept := info["kept"]) is not None:
+            like = likes[kept["leg"]]
+            best = restored(arrays, "kept", (like.params, like.stats))
+            self.kept = Kept(*best, **kept)
+        self.escapes, self.began = info["escapes"], self.began - info["seconds"]
+        self.stop = self._budget(interrupted=False)
+
+    def snapshot(self) -> Snapshot:
+        """All that `go_on` needs, between two stretches."""
+        rows, path = self.log.so_far()
+        kept, best = self.kept, {}
+        if kept is not None:
+            best = numbered("kept", (kept.params, kept.stats))
+        arrays = {
+            **numbered("state", self.state),
+            **numbered("rows", rows),
+            **numbered("path", path),
+            **best,
+            "judged": np.array(self.log.judged, float).reshape(-1, 3),
+        }
+        told = None if kept is None else kept._asdict()
+        info = {
+            "leg": self.leg,
+            "mark": list(map(int, self.mark)),
+            "memory": self.engine.memory(),
+            "kept": told and {k: told[k] for k in ("loss", "step", "epoch", "leg")},
+            "escapes": self.escapes,
+            "seconds": self.seconds,
+        }
+        return Snapshot(arrays, info)
 
     @property
     def looks(self) -> bool:
@@ -131,15 +189,23 @@ class Descent:
         """Let another engine go on; not after a stop that ends the whole run."""
         if self.stop not in HANDS_ON:
             return False
-        old, step = self.state, int(self.state.step)
+        step = int(self.state.step)
         mark = Mark(step, self.source.epoch_at(step), self.source.samples_at(step))
-        self.engine, self.stopping = leg.engine, leg.stopping
-        self.source = self.log.source = leg.source(mark)
-        state = leg.engine.start(old.params, old.stats, old.key)
+        state = self._anew(leg.engine)
+        self._take_over(leg, mark)
+        self.leg += 1
         self.state = self._with_cursor(state._replace(step=np.int32(step)))
         self.per_step, self.pace = 0.0, Pace()
         self.stop = self._budget(interrupted=False)
         return True
+
+    def _anew(self, engine: Engine) -> State:
+        """The State of another engine before its first step, at the point."""
+        return engine.start(self.state.params, self.state.stats, self.state.key)
+
+    def _take_over(self, leg: Leg, mark: Mark) -> None:
+        self.engine, self.stopping, self.mark = leg.engine, leg.stopping, mark
+        self.source = self.log.source = leg.source(mark)
 
     @property
     def seconds(self) -> float:
@@ -156,11 +222,12 @@ class Descent:
         self.per_step = (until - since) / max(rows.done, 1)
         recorded = self.log.add(rows, since=since, until=until)
         if stop is None and moved and self._look_is_due():
-            stop = self._look()
+            stop = self.look()
         if stop is not None and (stop.converged or stop is Stop.PRECISION):
             stop = self._leave(stop)
         self.stop = stop or self._budget(interrupted=interrupted())
-        return Event(self.state, recorded, rows.path, self.log, until, self.stop)
+        told = self.state, recorded, rows.path, self.log, until, self.stop
+        return Event(*told, self.snapshot)
 
     def _leave(self, stop: Stop) -> Stop | None:
         """Go on from elsewhere where there is a way: the jump is a step, too."""
@@ -175,6 +242,8 @@ class Descent:
     def _next_work(self, elapsed: float) -> Stretch:
         steps = self.pace.within(self.stopping, elapsed, self.per_step)
         step, source = int(self.state.step), self.source
+        grain = self.engine.grain  # never where the clock alone would cut
+        steps = -(-(step + max(steps, 1)) // grain) * grain - step
         steps = min(steps, self.last_step - step)
         if self.looks and not source.stochastic:  # an epoch is a step: look in time
             look = source.step_at(_next_look(source.place(step)[0]))
@@ -213,7 +282,7 @@ class Descent:
             return False
         return self.source.stochastic or epoch == _next_look(epoch - 1)
 
-    def _look(self) -> Stop | None:
+    def look(self) -> Stop | None:
         """Judge the model as it stands; remember it when it is the best."""
         assert self.judge is not None  # noqa: S101  only tables are looked at
         state = self.state
@@ -227,7 +296,8 @@ class Descent:
         else:
             loss = self._training_loss(epoch - 1)
         if self.kept is None or loss < self.kept.loss:
-            self.kept = Kept(state.params, state.stats, loss, step, epoch)
+            best = state.params, state.stats, float(loss), step, epoch
+            self.kept = Kept(*best, self.leg)
         if epoch == 0:
             return None
         if not np.isfinite(loss):
@@ -239,16 +309,6 @@ class Descent:
             return Stop.PATIENCE
         return None
 
-    def _look_at(self, params: Any, step: int) -> None:
-        """Judge the point to return, where the best was judged in place of a trial."""
-        judged = self.log.judged
-        if not (judged and judged[-1][1] == step and self.engine.searches):
-            return
-        if self.judge is not None:
-            loss = self.judge.epoch(self.state._replace(params=params))
-            if loss is not None:
-                judged[-1] = (judged[-1][0], step, loss)
-
     def _training_loss(self, epoch: int) -> float:
         """Mean loss over the batches of an epoch, +inf before the first."""
         if epoch < 0:
@@ -259,90 +319,7 @@ class Descent:
 
     def end(self) -> Ended:
         """Choose the point to return and close the trace on it."""
-        assert self.stop is not None  # noqa: S101  the loop ends with a cause
-        stop, last = self.stop, int(self.state.step)
-        if self.log.judged and self.log.judged[-1][1] != last and not stop.failed:
-            self._look()  # what came after the last whole epoch may be the best
-        if not self.source.stochastic and self.log.last_step != last:
-            stop = self._judge_last(stop)
-        judged = self.log.last_step == last
-        params, stats, best_step = self._choose(stop)
-        if best_step == last:
-            self._look_at(params, last)
-        if judged and best_step == last and not self.source.stochastic:
-            value, grad_norm = self.log.last_point()
-        else:
-            value, grad_norm = self._measure(params, stats)
-            closing = self._closing(value, grad_norm, params)
-            self.log.close(closing, params, replace=judged)
-        return Ended(
-            params,
-            stats,
-            value,
-            grad_norm,
-            best_step,
-            self.state,
-            self.log.trace(),
-            stop,
-            self.seconds,
-        )
-
-    def _judge_last(self, stop: Stop) -> Stop:
-        """Evaluate where a budget of the loop cut the run; a tolerance may hold."""
-        since = self.seconds
-        state, rows, found = self._evaluate(self.state)
-        # the optimizer has not moved on: a longer run goes on as if it never stopped
-        self.state = state._replace(opt_state=self.state.opt_state)
-        self.log.add(rows, since=since, until=self.seconds)
-        return stop if found is None or found is Stop.MAX_STEPS else found
-
-    def _evaluate(self, state: State) -> tuple[State, Rows, Stop | None]:
-        """The row of one point, and whether a tolerance holds there."""
-        step = int(state.step)
-        epoch, batch = self.source.place(step)
-        work = self.source.stretch(epoch, batch, 1)
-        return self.engine.advance(state, work, max_steps=step)
-
-    def _choose(self, stop: Stop) -> tuple[Any, Any, int]:
-        """(params, stats, step) to return: the best seen, fairly judged."""
-        state, watch, kept = self.state, self.state.watch, self.kept
-        last = (state.params, state.stats, int(state.step))
-        restores = self.judge is not None and self.judge.restores
-        if kept is not None and (restores or self.source.stochastic):
-            best = (kept.params, kept.stats, kept.step)
-            return best if restores or stop.failed else last
-        # A point where the run came to rest is returned even when rounding alone
-        # makes it look no better than the best.
-        rests = stop.converged or stop is Stop.PRECISION
-        first, best, now = map(
-            np.asarray, (watch.first_value, watch.best_value, watch.last.value)
-        )
-        noise = float(watch.rounding) * np.fmax(abs(first), abs(best))
-        if rests and np.isfinite(now) and now <= best + noise:
-            return last
-        return watch.best_params, state.stats, int(watch.best_step)
-
-    def _measure(self, params: Any, stats: Any) -> tuple[float, float]:
-        """(value, gradient norm) at the point to return."""
-        if self.judge is not None:
-            return self.judge.end(params, stats)
-        found = self._evaluate(self.state._replace(params=params))[1]
-        last = {name: column[-1] for name, column in found.info.items()}
-        return self.sign * float(last["value"]), float(last["grad_norm"])
-
-    def _closing(self, value: float, grad_norm: float, params: Any) -> dict[str, Any]:
-        step = int(self.state.step)
-        return {
-            "step": step,
-            "epoch": self.source.epoch_at(step),
-            "samples": self.source.samples_at(step),
-            "seconds": self.seconds,
-            "value": value,
-            "grad_norm": grad_norm,
-            "param_norm": _norm(params),
-            "evals": step + 1,
-            "finite": True,
-        }
+        return end_of(self)
 
 
 def _next_look(epoch: int) -> int:
@@ -352,9 +329,3 @@ def _next_look(epoch: int) -> int:
     """
     stride = 1 if epoch + 1 < EVERY_STEP else 1 << (((epoch + 1) >> 7).bit_length() - 1)
     return (epoch // stride + 1) * stride
-
-
-def _norm(params: Any) -> float:
-    """The Euclidean norm, without a program compiled for this once."""
-    leaves = [np.ravel(np.asarray(leaf, float)) for leaf in jax.tree.leaves(params)]
-    return float(np.linalg.norm(np.concatenate(leaves)))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from steepest.descent.jax_engine import Rows
 from steepest.descent.log import Log
+from steepest.descent.snapshot import Snapshot
 from steepest.descent.sources import Mark, Source, Stretch
 from steepest.records.row import Row
 from steepest.records.state import State
@@ -24,6 +25,8 @@ class Event(NamedTuple):
     log: Log
     seconds: float
     stop: Stop | None
+    snapshot: Callable[[], Snapshot]
+    """All that the descent can go on from; good until the next stretch."""
 
 
 class Watcher(Protocol):
@@ -55,6 +58,11 @@ class Engine(Protocol):
         """Whether it tries points, and takes back those that are too high."""
         ...
 
+    @property
+    def grain(self) -> int:
+        """Steps between two places where a stretch may end; 1 where it may anywhere."""
+        ...
+
     def scope(self) -> contextlib.AbstractContextManager[None]:
         """The precision that it works in, for this thread."""
         ...
@@ -67,6 +75,14 @@ class Engine(Protocol):
         self, state: State, stretch: Stretch, *, max_steps: int | None = None
     ) -> tuple[State, Rows, Stop | None]:
         """The State, the rows and the cause of a stop after a stretch."""
+        ...
+
+    def memory(self) -> dict[str, Any]:
+        """What it remembers beside the State, as plain data."""
+        ...
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Be as `memory` told."""
         ...
 
 

@@ -8,7 +8,6 @@ no number that only a row needs, which is what lets XLA make one small kernel of
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -84,8 +83,7 @@ start = jax.jit(begin, static_argnums=0, compiler_options=RUN_ONCE)
 """`begin` as a program of its own."""
 
 
-@functools.partial(jax.jit, static_argnames="plan", compiler_options=QUICK_COMPILE)
-def advance(
+def make_steps(
     plan: Plan,
     state: State,
     numbers: dict[str, Any],
@@ -134,7 +132,9 @@ def advance(
         at = tree.select(now.code == 0, then.state.params, now.state.params)
         now = oversee(plan, now, at, due=due)
         if plan.capacity:
-            row = _row(plan, numbers, per_epoch, then.state, now, at)
+            # between two rows only the last step of all is always begun alone
+            known = ~glides | (then.state.step == limits.max_steps)
+            row = _row(plan, numbers, per_epoch, then.state, now, at, known=known)
             rows = rows_of.write(rows, row, at if plan.path else (), due=due)
         return come_back(plan, now), due, rows
 
@@ -149,6 +149,12 @@ def advance(
     carry = Inner(state, jnp.zeros((), jnp.int32)), due, rows
     now, _, rows = jax.lax.while_loop(more, outer, carry)
     return now.state, rows, now.code
+
+
+advance = jax.jit(make_steps, static_argnames="plan", compiler_options=QUICK_COMPILE)
+"""`make_steps` as a program."""
+advance_vector = jax.jit(make_steps, static_argnames="plan")
+"""It again, made for many steps over params that are one long vector."""
 
 
 def one_step(
@@ -183,7 +189,7 @@ def one_step(
         rate=rule.rate(numbers, state.step, state.step // per_epoch),
         value=value,
         value_fn=value_fn,
-        key=jax.random.fold_in(state.key, state.step),
+        key=jax.random.fold_in(state.key, state.step) if rule.optimizer.draws else None,
     )
     moved = jax.tree.map(
         lambda p, u: (p + watch.scale * u).astype(p.dtype), params, updates
@@ -266,15 +272,16 @@ def _row(
     then: State,
     now: Inner,
     at: Any,
+    *,
+    known: Any,
 ) -> rows_of.Info:
     """What the row of the newest step tells.
 
     `then` is the State before it; where a stop came between two rows, one of earlier
-    steps: then what compares two steps is unknown.
+    steps: then what compares two steps is not `known`.
     """
     state, went = now.state, now.code == 0
     here = state.step - went
-    known = then.step == here
     last, before, value = state.watch.last, then.watch.last, state.watch.last.value
     if plan.stochastic:  # the values of two batches say nothing about a step
         value = state.watch.total / state.watch.values

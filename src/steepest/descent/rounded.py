@@ -222,6 +222,17 @@ class RoundedEngine(SummedEngine):
         """What rounding adds to the objective, at most; what it hides, at most."""
         return self.fn.height * self.fn.radius / 2
 
+    def memory(self) -> dict[str, Any]:
+        """What it remembers beside the State, as plain data."""
+        last = self.last_limits.ftol
+        return {**super().memory(), "width": self.fn.radius, "last_ftol": last}
+
+    def recall(self, memory: dict[str, Any]) -> None:
+        """Be as `memory` told."""
+        super().recall(memory)
+        self.fn.radius = memory["width"]
+        self.last_limits = self.last_limits._replace(ftol=memory["last_ftol"])
+
     def start(self, params: Any, stats: Any, key: Any) -> State:
         """The State before the first step, at a linear model's params or a vector."""
         if isinstance(params, dict):

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import jax.numpy as jnp
 import numpy as np
 
+from steepest.core.ahead import Next
 from steepest.data.blocks import Block, Blocks
 from steepest.problems.objectives import Batch
 
@@ -182,7 +183,8 @@ class TableSource(Epochs):
         super().__init__(blocks.n_rows, blocks.batch_size, since)
         self.blocks = blocks
         self.stochastic = not blocks.full
-        self._block: tuple[tuple[int, int], Block, Any] | None = None
+        self._block: tuple[int, Block, Any] | None = None
+        self._next = Next(blocks.block)
 
     def stretch(self, epoch: int, batch: int, steps: int) -> Stretch:
         """Steps up to the end of the block that holds the position."""
@@ -193,11 +195,16 @@ class TableSource(Epochs):
 
     def _load(self, epoch: int, batch: int) -> tuple[Block, Any]:
         if self._block is not None:
-            (held, first), block, arrays = self._block
+            held, block, arrays = self._block
             same = self.blocks.full or held == epoch
-            if same and first <= batch < first + block.n_batches:
+            if same and block.first <= batch < block.first + block.n_batches:
                 return block, arrays
-        block = self.blocks.block(epoch, batch)
+        block = self._next.take(epoch, batch)
+        # put on the device here: the precision is this thread's
         arrays = Batch(*(jnp.asarray(array) for array in block.arrays))
-        self._block = ((epoch, block.first), block, arrays)
+        self._block = epoch, block, arrays
+        if self.stochastic:
+            after = block.first + block.n_batches
+            last = after == self.per_epoch
+            self._next.begin(epoch + last, 0 if last else after)
         return block, arrays

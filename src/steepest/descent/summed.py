@@ -19,7 +19,7 @@ from steepest.descent import kernels
 from steepest.descent.curvature import inverse_curvature
 from steepest.descent.jax_engine import JaxEngine
 from steepest.descent.kernels import Plan
-from steepest.descent.linear_tables import Table, of_table
+from steepest.descent.linear_tables import Table, of_table, pieces
 from steepest.problems.bounds import Bounds
 from steepest.problems.foreign import Foreign
 from steepest.problems.layout import Layout, Vector
@@ -210,9 +210,11 @@ def objective(plan: Plan, table: Table, params: Any) -> tuple[float, dict[str, A
         params: {"weight": (d, k)} and "bias" (k,) where there is one.
     """
     weights, columns = of_table(plan, table, params, np.float64), table.columns
-    loss, rows, slope, bias = kernels.total(
-        plan, weights, table.inputs, table.target, table.weight
-    )
+    sums = [
+        kernels.total(plan, weights, piece.inputs, piece.target, piece.weight)
+        for piece in pieces(table)
+    ]
+    loss, rows, slope, bias = (np.sum(part, axis=0) for part in zip(*sums, strict=True))
     weight, slope = np.asarray(params["weight"], float), slope.T
     if columns is not None:
         slope = columns.outside(slope, bias)

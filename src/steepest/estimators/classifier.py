@@ -1,4 +1,4 @@
-"""DescentClassifier: a linear model of classes."""
+"""DescentClassifier: a linear model or a network of classes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from sklearn.utils.multiclass import check_classification_targets, unique_labels
 from sklearn.utils.validation import check_is_fitted
 
 from steepest.core.errors import DataError, UsageError
-from steepest.estimators.descent import Array, Descent, Rows, loss_of
+from steepest.estimators.descent import COEFFICIENTS, Array, Descent
+from steepest.estimators.network_stream import NetworkStream
 from steepest.estimators.refusals import (
     check_class_weight,
     check_labels,
     refuse_one_class,
     refuse_other_type,
 )
+from steepest.estimators.rows import Rows, loss_of
 from steepest.estimators.streaming import Stream
-from steepest.problems.losses import Loss
+from steepest.problems.losses import Loss, get_loss
 
 
 def _has_probabilities(estimator: Any) -> bool:
@@ -53,7 +55,7 @@ def labels_of(y: Any) -> tuple[Any, Array]:
 
 
 class DescentClassifier(ClassifierMixin, Descent):
-    """A linear model of classes, fitted by gradient descent that needs no rate.
+    """A linear model or a network of classes, by gradient descent that needs no rate.
 
     With two classes the margin is X @ coef_.T + intercept_; with more, one output a
     class, and the largest wins. What is least is
@@ -61,18 +63,22 @@ class DescentClassifier(ClassifierMixin, Descent):
     sum(w * loss) / sum(w) + l1 |coef|_1 + l2 / 2 |coef|^2
 
     with columns brought to mean 0 and deviation 1 for the descent, and coefficients
-    back to the units of the columns after it.
+    back to the units of the columns after it. With `hidden` it is a network, whose
+    rows must be dense, and |coef| is over all its weights.
 
     Args:
         loss: "auto" (log loss; cross entropy from three classes on), "hinge",
             "squared_hinge", "focal:2"; or a function of two plain numbers, (margin,
             0 or 1) -> loss. Losses of two classes make one model a class where there
             are more.
+        hidden: widths of the hidden layers of a network, such as (64, 64); None for a
+            linear model.
         optimizer: "auto" goes to the optimum by quasi-Newton steps on the gradient over
             all rows; where these are many, from a sample of them, whose curvature the
             steps begin with. Kinks are rounded off on the way, ever less. Or a name of
             steepest.OPTIMIZERS, or "normalized": row by row, safe on raw columns at any
-            rate.
+            rate. Networks go by adam on batches, as steepest.fit does; of up to 256
+            rows on all of them, where a weight of 2 is as good as the row twice.
         learning_rate: of a named optimizer; None for its usual one.
         schedule: how the rate changes, such as "inverse_time:decay=0.01".
         batch_size: rows a step, at most all; "full", or "auto". A step of B rows equals
@@ -84,7 +90,8 @@ class DescentClassifier(ClassifierMixin, Descent):
         l2: >= 0; "auto", on the way to the optimum of a smooth loss, is the strength
             whose models predict rows best that were left out of them, where those are
             20 or more and less than 1,000 a coefficient. Else it is one part in the sum
-            of weights of the rows, what a single row counts for; 0 with normalized.
+            of weights of the rows, what a single row counts for; 0 with normalized,
+            and for networks what steepest.fit takes, beyond 256 rows.
         tol: gradient norm at which a descent on all rows ends; 1e-6 at least where rows
             are in float32.
         class_weight: "balanced", or a dict of label to weight.
@@ -93,14 +100,17 @@ class DescentClassifier(ClassifierMixin, Descent):
         validation: share of rows to hold out, or (X, y): the best coefficients on them
             are kept.
         patience: passes without a better validation loss before stopping.
-        warm_start: begin at the coefficients of the last fit.
+        warm_start: begin at the coefficients, or the network, of the last fit.
         max_seconds: wall-clock seconds at most.
         random_state: seed of orders and splits.
 
     Attributes:
         classes_: (k,) labels.
-        coef_: (1, d) for two classes, else (k, d), in the units of the columns.
-        intercept_: (1,) or (k,).
+        coef_: (1, d) for two classes, else (k, d), in the units of the columns; of a
+            linear model only.
+        intercept_: (1,) or (k,); likewise.
+        network_: the network, where `hidden` is given: its params, and the scale of the
+            columns it sees.
         runs_: the descents, one, or one a class; run_ is the first.
         n_iter_: passes over the rows.
 
@@ -114,6 +124,7 @@ class DescentClassifier(ClassifierMixin, Descent):
         self,
         loss: Any = "auto",
         *,
+        hidden: Any = None,
         optimizer: Any = "auto",
         learning_rate: float | None = None,
         schedule: Any = None,
@@ -133,6 +144,7 @@ class DescentClassifier(ClassifierMixin, Descent):
         random_state: Any = 0,
     ) -> None:
         self.loss = loss
+        self.hidden = hidden
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.schedule = schedule
@@ -170,9 +182,13 @@ class DescentClassifier(ClassifierMixin, Descent):
         weight = self._weights(sample_weight, X) * self._balance(y, labels)
         refuse_one_class(labels, places, weight)
         self.classes_ = labels
-        again = self.warm_start and old is not None and hasattr(self, "coef_")
+        again = self.warm_start and old is not None
+        again = again and np.array_equal(np.asarray(old), self.classes_)
+        if self.hidden is not None:
+            rows = Rows(X, places.astype(float), weight)
+            return self._fit_network(rows, again=again)
         known = None
-        if again and np.array_equal(np.asarray(old), self.classes_):
+        if again and "coef_" in vars(self):
             known = self.coef_, self.intercept_
         loss = self._loss()
         parts = [places]
@@ -191,7 +207,16 @@ class DescentClassifier(ClassifierMixin, Descent):
         self.intercept_ = np.concatenate([bias for _, bias, _ in found])
         self.runs_ = [run for _, _, run in found]
         self.n_iter_ = max(max(1, int(run.trace.epoch[-1])) for run in self.runs_)
+        self._forget("network_")
         self._stream = None
+        return self
+
+    def _fit_network(self, rows: Rows, *, again: bool) -> DescentClassifier:
+        """Fit a network, from the last one or afresh."""
+        k = len(self.classes_)
+        loss = get_loss(self.loss, task="multiclass" if k > 2 else "binary")
+        known = self._known_network(k if k > 2 else 1) if again else None
+        self.runs_ = [self._learn(loss, rows, k, known)]
         return self
 
     @property
@@ -203,8 +228,10 @@ class DescentClassifier(ClassifierMixin, Descent):
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
     ) -> DescentClassifier:
-        """One more pass of normalized steps over new rows, in the order they come.
+        """One more pass over new rows, in the order they come.
 
+        Steps of a linear model are normalized ones, those of a network adam's, or those
+        of `optimizer`, on batches of 32, by the mean and deviation of all rows so far.
         Labels need not be known before: a new one gets an output when it comes.
 
         Args:
@@ -225,23 +252,29 @@ class DescentClassifier(ClassifierMixin, Descent):
         X, y = self._checked(X, y, reset=first)
         check_classification_targets(check_labels(y))
         weight = self._weights(sample_weight, X) * self._balance(y, None)
-        stream = getattr(self, "_stream", None)
+        stream = self._going
         if stream is None:
+            self._met = np.zeros(0) if first else self.classes_
             stream = self._open_stream(X, first)
         self._meet(stream, y if classes is None else [*np.ravel(classes), *y])
         places = np.searchsorted(self._met, y, sorter=np.argsort(self._met))
         places = np.argsort(self._met)[places]
-        stream.learn(X, places.astype(float), weight)
+        y = places.astype(float)
+        if isinstance(stream, NetworkStream):
+            stream.learn(loss_of("cross_entropy", "multiclass"), X, y, weight)
+        else:
+            stream.learn(X, y, weight)
         self._stream = stream
         self._read(stream)
         self.n_iter_ = getattr(self, "n_iter_", 0) + 1
         return self
 
-    def _open_stream(self, X: Any, first: bool) -> Stream:
+    def _open_stream(self, X: Any, first: bool) -> Stream | NetworkStream:
         """A Stream of one output a class, in the order that they are met."""
         loss = loss_of("cross_entropy", "multiclass")
-        self._met = np.zeros(0) if first else self.classes_
-        if first:
+        if self.hidden is not None:
+            return self._open_network(max(2, len(self._met)))
+        if first or "coef_" not in vars(self):
             return Stream.begin(self, loss, X, 2, None)
         coef, intercept = self.coef_, self.intercept_
         if len(coef) == 1:
@@ -251,20 +284,25 @@ class DescentClassifier(ClassifierMixin, Descent):
             )
         return Stream.begin(self, loss, X, len(coef), (coef, intercept))
 
-    def _meet(self, stream: Stream, labels: Any) -> None:
+    def _meet(self, stream: Any, labels: Any) -> None:
         """Outputs for the labels that are new."""
         labels = unique_labels(np.asarray(labels))
         if len(self._met):
             refuse_other_type(self._met, labels)
         new = labels if not len(self._met) else np.setdiff1d(labels, self._met)
         self._met = new if not len(self._met) else np.concatenate([self._met, new])
-        if len(self._met) > len(stream.weights.bias):
+        if len(self._met) > stream.n_outputs:
             stream.widen(len(self._met))
 
-    def _read(self, stream: Stream) -> None:
-        """Coefficients in the order of the labels."""
+    def _read(self, stream: Any) -> None:
+        """Coefficients, or outputs of a network, in the order of the labels."""
         order = np.argsort(self._met)
-        self.classes_ = self._met[order]
+        self.classes_, self.runs_ = self._met[order], []
+        if isinstance(stream, NetworkStream):
+            self.network_ = stream.learnt.in_order(order)
+            self._n_rows = stream.n_rows
+            self._forget(*COEFFICIENTS)
+            return
         coef, intercept = stream.coefficients()
         if len(order) < 3:
             low, high = (*order, 1) if len(order) == 1 else order
@@ -272,7 +310,8 @@ class DescentClassifier(ClassifierMixin, Descent):
             intercept = (intercept[high] - intercept[low])[None]
         else:
             coef, intercept = coef[order], intercept[order]
-        self.coef_, self.intercept_, self.runs_ = coef, intercept, []
+        self.coef_, self.intercept_ = coef, intercept
+        self._forget("network_")
 
     def decision_function(self, X: Any) -> Array:
         """Margins: (n,) for two classes, else (n, k).
@@ -282,8 +321,16 @@ class DescentClassifier(ClassifierMixin, Descent):
         """
         check_is_fitted(self)
         X = self._checked(X, "no_validation", reset=False)
-        margin = X @ self.coef_.T + self.intercept_
+        margin = self._margins(X)
         return margin.ravel() if margin.shape[1] == 1 else margin
+
+    def _margins(self, X: Any) -> Array:
+        """(n, 1) of two classes, else (n, k)."""
+        network = vars(self).get("network_")
+        if network is None:
+            return X @ self.coef_.T + self.intercept_
+        raw = network.raw(X)
+        return np.diff(raw) if raw.shape[1] == 2 else raw
 
     def predict(self, X: Any) -> Array:
         """(n,) labels.

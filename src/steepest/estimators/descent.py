@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import scipy.sparse
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state
 
@@ -14,7 +12,7 @@ from steepest.api import linear_choice as choice
 from steepest.api import linear_legs as legs
 from steepest.api.fit_plan import AUTO_FTOL
 from steepest.api.linear_rules import check_average, check_jax, rule_for
-from steepest.api.own_losses import is_own, kernel_of, settled
+from steepest.api.own_losses import is_own
 from steepest.api.rounding import exact_end
 from steepest.api.runs import make_run
 from steepest.api.sparse_fits import narrowed, used_columns, widened
@@ -22,13 +20,14 @@ from steepest.api.strength import is_smooth, strength_of
 from steepest.core import random
 from steepest.core.errors import DataError, UsageError
 from steepest.core.numbers import is_number
-from steepest.core.spec import parse_spec
 from steepest.data.blocks import batch_rows
 from steepest.data.orders import split
-from steepest.descent.linear_tables import Columns, Table
+from steepest.descent.linear_tables import Table
 from steepest.descent.loop import descend
 from steepest.diagnosis import judge_fit
 from steepest.diagnosis.rounding import judge_rounded
+from steepest.estimators.network_stream import NetworkStream
+from steepest.estimators.networks import Learnt, learn, that_count
 from steepest.estimators.refusals import (
     check_options,
     check_validation,
@@ -36,9 +35,10 @@ from steepest.estimators.refusals import (
     checked_weights,
     refuse_huge,
 )
+from steepest.estimators.rows import Rows, np_tree, plain, table_of
 from steepest.estimators.scale import Scale, scale_of, target_scale
-from steepest.problems.losses import Loss, get_loss
-from steepest.problems.models import Linear
+from steepest.problems.losses import Loss
+from steepest.problems.models import MLP, Linear
 from steepest.records import Run, Stopping
 from steepest.steps import LINEAR_OPTIMIZERS, settle
 
@@ -49,19 +49,14 @@ LEAST_TOL = {4: 1e-6}
 """Gradients of rows in float32, by the bytes of a number: below it all is rounding."""
 PASSES = 20
 """Passes of steps on batches."""
-
-
-class Rows(NamedTuple):
-    """Checked rows of one part of the data."""
-
-    X: Any
-    y: Array
-    weight: Array
+COEFFICIENTS = ("coef_", "intercept_")
+"""What linear models alone have."""
 
 
 class Descent(BaseEstimator):
     """How the options of both estimators are carried out."""
 
+    hidden: Any
     optimizer: Any
     learning_rate: float | None
     schedule: Any
@@ -79,10 +74,19 @@ class Descent(BaseEstimator):
     random_state: Any
 
     def __sklearn_tags__(self) -> Any:
-        """Rows may be sparse."""
+        """Rows may be sparse where the model is linear."""
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        tags.input_tags.sparse = self.hidden is None
         return tags
+
+    def __getattr__(self, name: str) -> Any:
+        """Says why a network has no coefficients."""
+        if name in COEFFICIENTS and self.__dict__.get("hidden") is not None:
+            raise AttributeError(
+                f"{name}: is of a linear model, and hidden={self.hidden!r} makes a "
+                "network; its numbers are in network_.params, once it is fitted."
+            )
+        raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
 
     def _checked(self, X: Any, y: Any, *, reset: bool, **options: Any) -> Any:
         return checked(
@@ -90,7 +94,7 @@ class Descent(BaseEstimator):
             X,
             y,
             reset=reset,
-            accept_sparse="csr",
+            accept_sparse="csr" if self.hidden is None else False,
             accept_large_sparse=False,
             dtype=[np.float64, np.float32],
             order="C",
@@ -106,6 +110,50 @@ class Descent(BaseEstimator):
         if isinstance(state, int | np.integer):
             return random.check_seed(int(state))
         return int(check_random_state(state).randint(2**31 - 1))
+
+    def _learn(self, loss: Loss, rows: Rows, classes: int, known: Learnt | None) -> Run:
+        """The run that makes network_, from a known one or afresh."""
+        check_options(self)
+        train, held = map(that_count, self._parted(rows, loss))
+        scale = self._scale(train, loss)
+        asked = {**self.get_params(deep=False), "seed": self._seed}
+        self.network_, run = learn(asked, loss, train, held, scale, classes, known)
+        self._forget(*COEFFICIENTS)
+        self._stream = None
+        self.n_iter_ = max(1, int(run.trace.epoch[-1]))
+        self._n_rows = float(train.weight.sum())
+        return run
+
+    def _forget(self, *names: str) -> None:
+        """Leave nothing of another kind of model."""
+        for name in names:
+            self.__dict__.pop(name, None)
+
+    def _known_network(self, n_outputs: int) -> Learnt | None:
+        """The last network, if another can begin at it."""
+        known = self.__dict__.get("network_")
+        if known is None or known.recipe != MLP(hidden=self.hidden):
+            return None
+        if known.params.hidden[0].linear.weight.shape[1] != self.n_features_in_:
+            return None
+        known = known.with_outputs(n_outputs)
+        return known if len(known.params.output.bias) == n_outputs else None
+
+    @property
+    def _going(self) -> Any:
+        """The stream of the model that is asked for, None where none is open."""
+        stream = self.__dict__.get("_stream")
+        fits = isinstance(stream, NetworkStream) == (self.hidden is not None)
+        return stream if fits else None
+
+    def _open_network(self, n_outputs: int) -> NetworkStream:
+        """A stream that goes on from network_, or begins a fresh one."""
+        check_options(self)
+        asked = {**self.get_params(deep=False), "seed": self._seed}
+        known = self._known_network(n_outputs)
+        if known is None:
+            return NetworkStream.begin(asked, self.n_features_in_, n_outputs)
+        return NetworkStream(asked, known, self._n_rows)
 
     def _descend(
         self, loss: Loss, rows: Rows, n_outputs: int, start: Any
@@ -279,7 +327,7 @@ class Descent(BaseEstimator):
             None if rule.optimizer.learning_rate is None else numbers["learning_rate"]
         )
         return {
-            **{name: _plain(value) for name, value in self.get_params().items()},
+            **{name: plain(value) for name, value in self.get_params().items()},
             "optimizer": rule.optimizer.name,
             "first": None if plan["first"] is None else str(plan["first"]),
             "learning_rate": rate,
@@ -287,58 +335,3 @@ class Descent(BaseEstimator):
             "epochs": stopping.max_epochs,
             "gtol": stopping.gtol,
         }
-
-
-def _plain(value: Any) -> Any:
-    if callable(value):
-        return getattr(value, "__name__", type(value).__name__)
-    return value if isinstance(value, str | int | float | bool | None) else repr(value)
-
-
-def np_tree(params: Any) -> Any:
-    """Params as NumPy arrays."""
-    if isinstance(params, dict):
-        return {name: np.asarray(part) for name, part in params.items()}
-    return np.asarray(params)
-
-
-def table_of(rows: Rows, scale: Scale) -> Table:
-    """Rows as kernels read them: as they lie, where that costs no precision."""
-    X, columns = rows.X, None
-    if scipy.sparse.issparse(X):
-        inputs: Any = legs.rows_read(scale.rows(X))
-    elif scale.is_near(X.dtype):
-        inputs, columns = X, Columns(scale.mean, scale.size)
-    else:
-        inputs = scale.rows(X)
-    weight = None if (rows.weight == 1).all() else rows.weight.astype(X.dtype)
-    y = scale.target(rows.y).astype(X.dtype)
-    return Table(inputs, y, weight, X.shape[1], columns)
-
-
-def loss_of(loss: Any, task: str, target: Any = ()) -> Loss:
-    """The loss, where kernels have it.
-
-    Args:
-        loss: "auto", a name of steepest.LOSSES with its number, or a function of two
-            plain numbers.
-        task: "regression", "binary" or "multiclass".
-        target: (n,) as a function of the user's will see it.
-
-    Raises:
-        UsageError: another.
-    """
-    found = get_loss(loss, task=task)
-    if is_own(found):
-        found = settled(found, np.asarray(target, float), linear=True)
-        if kernel_of(found) is None:
-            raise UsageError(
-                f"loss {found.name}: estimators compile a loss of two plain numbers "
-                "(arithmetic, if, math functions); this one is for arrays. "
-                "steepest.fit takes it."
-            )
-        return replace(found, tasks=("regression", "binary"))
-    if not choice.has_kernel(Linear(), found):
-        name = parse_spec(loss)[0] if isinstance(loss, str) else loss
-        raise UsageError(f"loss={name!r}: estimators take the losses of linear models.")
-    return found

@@ -114,13 +114,15 @@ def scale_of(X: Any, weight: Array, *, centre: bool) -> Scale:
 def _moments(X: Array, share: Array) -> tuple[Array, Array]:
     """Means and deviations of dense columns, in their precision, summed in float64."""
     shares = share.astype(X.dtype)
-    near = np.mean(X[:: max(1, len(X) // NEAR_ROWS)], axis=0)
+    near = begun = np.mean(X[:: max(1, len(X) // NEAR_ROWS)], axis=0)
     first, second = _powers(X, shares, near)
     # squares of what is near the mean lose nothing; else once more, from there
     if not (second >= 2 * first**2).all():
         near = near + first.astype(X.dtype)
         first, second = _powers(X, shares, near)
-    return near + first, np.sqrt(np.maximum(second - first**2, 0.0))
+    size = np.sqrt(np.maximum(second - first**2, 0.0))
+    # what varies in rows of weight 0 alone leaves a rest of rounding
+    return near + first, np.where(size <= FLAT * np.abs(begun), 0.0, size)
 
 
 def _powers(X: Array, shares: Array, near: Array) -> tuple[Array, Array]:

@@ -87,6 +87,11 @@ class Stream:
                 "are too large for their precision. Rescale them, or pass float64."
             )
 
+    @property
+    def n_outputs(self) -> int:
+        """One a class, or one."""
+        return len(self.weights.bias)
+
     def widen(self, n_outputs: int) -> None:
         """Room for outputs that come later: they begin at 0."""
         old = self.weights

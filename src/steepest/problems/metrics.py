@@ -18,6 +18,18 @@ SMALLEST = float(np.finfo(np.float64).eps)
 """Probabilities count as at least this: one sure mistake is no infinite loss."""
 
 
+LABELS = {"recall_at_1": "recall@1", "accuracy": "accuracy", "log_loss": "log loss"}
+
+
+def label_of(name: str) -> str:
+    """A metric as people write it.
+
+    >>> label_of("roc_auc"), label_of("recall_at_1")
+    ('ROC AUC', 'recall@1')
+    """
+    return LABELS.get(name, name.replace("_", " ").upper())
+
+
 def score(task: str, prediction: Any, target: Any, *, weights: Any = None) -> Scores:
     """The metrics of a task. What cannot be computed is left out, never nan.
 

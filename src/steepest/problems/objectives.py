@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from steepest.core import tree
+from steepest.problems.losses.mining import mined
 from steepest.problems.outputs import squeeze_outputs
 
 
@@ -86,7 +87,7 @@ class TableObjective:
         """The training objective and the model's new statistics."""
         prediction, stats = self.predict(params, stats, batch.inputs, training=True)
         losses = self.loss(prediction, batch.target)
-        mean = jnp.sum(batch.weight * losses) / jnp.sum(batch.weight)
+        mean = _mean(jnp.sum(batch.weight * losses), jnp.sum(batch.weight))
         return mean + penalty(params, numbers), stats
 
     def predict(
@@ -103,6 +104,66 @@ class TableObjective:
         # Rows of weight 0 fill the last block up; their loss must not reach the sum.
         losses = jnp.where(batch.weight > 0, losses, 0.0)
         return jnp.sum(batch.weight * losses), jnp.sum(batch.weight)
+
+
+@dataclass(frozen=True)
+class EmbeddingObjective:
+    """The weighted mean loss of rows compared with others of their batch.
+
+    sum(w * loss(row, partners)) / sum(w) + penalties, where a row without a like and an
+    unlike partner in its batch weighs 0.
+
+    Args:
+        model: a recipe; its outputs, after the loss's link, are the embedding.
+        loss: one of embeddings.
+    """
+
+    model: Any
+    loss: Any
+    sign: float = 1.0
+
+    def __call__(
+        self, params: Any, stats: Any, batch: Any, numbers: dict[str, Any]
+    ) -> tuple[jax.Array, Any]:
+        """The training objective and the model's new statistics."""
+        out, stats = self.predict(params, stats, batch.inputs, training=True)
+        return _mean(*self._sums(out, batch)) + penalty(params, numbers), stats
+
+    def predict(
+        self, params: Any, stats: Any, inputs: Any, *, training: bool = False
+    ) -> tuple[jax.Array, Any]:
+        """Outputs (B, k), before the loss's link."""
+        return self.model.apply(params, stats, inputs, training=training)
+
+    def total(self, params: Any, stats: Any, batch: Any) -> tuple[Any, Any]:
+        """(sum of weighted losses, sum of weights) as the finished model sees them."""
+        out, _ = self.predict(params, stats, batch.inputs)
+        return self._sums(out, batch)
+
+    def _sums(self, out: jax.Array, batch: Any) -> tuple[jax.Array, jax.Array]:
+        found = mined(self.loss, self.loss.link(out), batch.target, batch.weight)
+        losses, weight = found
+        return jnp.sum(weight * losses), jnp.sum(weight)
+
+
+def _mean(total: jax.Array, weight: jax.Array) -> jax.Array:
+    """Total / weight; 0 where no row of a batch counts, or none has its partners."""
+    return total / jnp.where(weight > 0, weight, 1.0)
+
+
+def objective_of(model: Any, loss: Any) -> TableObjective | EmbeddingObjective:
+    """The objective of a model and a loss.
+
+    Args:
+        model: a recipe.
+        loss: a Loss.
+
+    >>> from steepest.problems.losses import get_loss
+    >>> type(objective_of(None, get_loss("triplet"))).__name__
+    'EmbeddingObjective'
+    """
+    kind = EmbeddingObjective if loss.embeds else TableObjective
+    return kind(model, loss)
 
 
 def penalty(params: Any, numbers: dict[str, Any]) -> Any:

@@ -32,12 +32,16 @@ from steepest.core.files import (
     write_json,
     written_for,
 )
+from steepest.core.locks import lock, refuse_locked
 from steepest.records import row as rows_of
+from steepest.records.checkpoint import clear_checkpoints
 from steepest.records.row import Row
 from steepest.records.run import SCHEMA, Run
 from steepest.records.trace import Trace, Validation
 
 RUN, TRACE, MODEL = "run.json", "trace.jsonl", "model.json"
+ASKED, LOCK = "asked.json", ".steepest.lock"
+"""What an unfinished run was asked, and the file that its process holds."""
 PART = ".part"
 """What the name of a file ends in until it takes the place of the earlier one."""
 _MARKS = {
@@ -46,6 +50,7 @@ _MARKS = {
     TRACE: b'{"step": ',
     TRACE + PART: b'{"step": ',
     MODEL: b'"steepest.model/',
+    ASKED: b'"steepest.asked/',
 }
 """What each file begins with: another program's file of this name is left alone."""
 _WEIGHTS = re.compile(r"weights-([0-9a-f]{12})\.safetensors")
@@ -69,33 +74,48 @@ def new_folder(path: str | Path, *, model: bool = False) -> Path:
     ...     new_folder(f"{home}/run").name
     'run'
     """
-    return _open_folder(path, model=model)[0]
+    folder, _ = _open_folder(path, model=model)
+    refuse_locked(folder / LOCK)
+    _tidy(folder)
+    return folder
 
 
 @contextlib.contextmanager
 def run_folder(
-    path: str | Path | None, *, model: bool = False
+    path: str | Path | None, *, model: bool = False, resumed: bool = False
 ) -> Iterator[Path | None]:
     """The `new_folder` of a run, taken back if the run never comes about.
 
     An error of steepest's own takes back all that this run has left; another error,
-    or an interrupt, leaves its rows.
+    or an interrupt, leaves its rows. For as long as the block runs no other process
+    may run in the folder.
 
     Args:
         path: the folder, or None where nothing is saved.
         model: as for `new_folder`.
+        resumed: whether the run goes on: then nothing is taken back.
 
     Raises:
-        DataError: as `new_folder`.
+        DataError: as `new_folder`, or another process runs there.
     """
     if path is None:
         yield None
         return
     folder, made = _open_folder(path, model=model)
     try:
-        yield folder
-    except BaseException as error:
-        _take_back(folder, made, rows=isinstance(error, SteepestError))
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(lock(folder / LOCK))
+            except OSError as error:
+                raise _unsavable(folder, error) from error
+            _tidy(folder)
+            if not resumed:
+                stack.push(lambda _, error, __: _take_back(folder, error))
+            yield folder
+    except BaseException:
+        with contextlib.suppress(OSError):  # not empty: what is in it stays
+            for one in made:
+                one.rmdir()
         raise
 
 
@@ -122,10 +142,21 @@ def _open_folder(path: str | Path, *, model: bool) -> tuple[Path, list[Path]]:
             raise DataError(
                 f"{folder}: holds a fitted model; name another folder for this run."
             )
+    except OSError as error:
+        raise _unsavable(folder, error) from error
+    return folder, made
+
+
+def _tidy(folder: Path) -> None:
+    """Sweep what a killed save left."""
+    try:
         finish_save(folder)
     except OSError as error:
-        raise DataError(f"{folder}: cannot save there ({error.strerror}).") from error
-    return folder, made
+        raise _unsavable(folder, error) from error
+
+
+def _unsavable(folder: Path, error: OSError) -> DataError:
+    return DataError(f"{folder}: cannot save there ({error.strerror}).")
 
 
 def _check_ours(folder: Path) -> None:
@@ -149,17 +180,20 @@ def _is_marked(path: Path) -> bool:
 
 def _is_leftover(path: Path) -> bool:
     """Whether a kill left this file, half written."""
+    if path.name == LOCK:
+        return True
     name = written_for(path.name) or ""
     return name in _MARKS or _WEIGHTS.fullmatch(name) is not None
 
 
-def _take_back(folder: Path, made: list[Path], *, rows: bool) -> None:
-    part = folder / (TRACE + PART)
-    if part.exists() and (rows or part.stat().st_size == 0):
-        part.unlink()
-    with contextlib.suppress(OSError):  # not empty: what is in it stays
-        for one in made:
-            one.rmdir()
+def _take_back(folder: Path, error: BaseException | None) -> None:
+    """What a run has left that an error ended."""
+    part, ours = folder / (TRACE + PART), isinstance(error, SteepestError)
+    with contextlib.suppress(OSError):  # the error is what is to be told
+        if error and part.exists() and (ours or part.stat().st_size == 0):
+            part.unlink()
+        if ours:
+            forget_unfinished(folder)
 
 
 def row_lines(rows: Row, path: Any) -> Iterator[str]:
@@ -241,8 +275,24 @@ def finish_save(folder: Path) -> None:
     content = _content_of(folder / RUN) if trace.exists() else None
     if content is not None and _fits(trace, content["trace_file"]):
         put_in_place(trace, folder / TRACE)
+    if not (folder / ASKED).exists():
+        clear_checkpoints(folder)  # of a run that ended
     for item in filter(_is_leftover, folder.iterdir()):
-        item.unlink()
+        if item.name != LOCK:
+            item.unlink()
+
+
+def forget_unfinished(folder: Path) -> None:
+    """Remove what an unfinished run would go on from; where it is killed, all goes.
+
+    Args:
+        folder: the run folder.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    (folder / ASKED).unlink(missing_ok=True)
+    clear_checkpoints(folder)
 
 
 def load_run(path: str | Path) -> Run:

@@ -33,7 +33,7 @@ _STREAM = 2**63
 
 
 def shuffle_order(
-    n_rows: int, n_columns: int, *, seed: int = 0, epoch: int = 0
+    n_rows: int, n_columns: int, *, seed: int = 0, epoch: int = 0, chunk: int = 0
 ) -> Array:
     """The order in which an epoch visits the rows: each row once.
 
@@ -44,6 +44,7 @@ def shuffle_order(
         n_columns: values in a row; the mean number of them in sparse rows.
         seed: in [0, 2**31).
         epoch: >= 0.
+        chunk: of a larger table, >= 0; the rows are those of it.
 
     Returns:
         (n_rows,) int64.
@@ -57,7 +58,7 @@ def shuffle_order(
     if not (is_whole(epoch) and 0 <= epoch < 2**64):
         raise UsageError(f"epoch={epoch}: must be a whole number from 0 on.")
     key = np.array([_STREAM + check_seed(seed), epoch], np.uint64)
-    bits = np.random.Philox(key=key)
+    bits = np.random.Philox(key=key, counter=np.array([0, 0, 0, chunk], np.uint64))
     block = block_rows(n_columns)
     raw = bits.random_raw(n_rows // 2 + 2).view(np.uint32)
     offset = int(raw[-1]) % block if block > 1 else 0

@@ -78,6 +78,11 @@ class Loss:
         """The spelling that `get_loss` reads back: name, or name:parameter."""
         return f"{self.name}:{self.parameter.value!r}" if self.parameter else self.name
 
+    @property
+    def embeds(self) -> bool:
+        """Whether it compares rows: the outputs of a model are places of rows."""
+        return self.tasks == ("embedding",)
+
     def __call__(self, prediction: Any, target: Any) -> jax.Array:
         """The loss of every row.
 

@@ -7,6 +7,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+SHORT = 1e-20
+"""Squares of lengths below it are taken for 0: their slopes would overflow."""
+
 
 def squared_distance(a: Any, b: Any) -> jax.Array:
     """Squared Euclidean distance of each row of a to the same row of b.
@@ -25,6 +28,24 @@ def safe_sqrt(value: Any) -> jax.Array:
     """
     positive = value > 0
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, value, 1.0)), 0.0)
+
+
+def unit(raw: Any) -> jax.Array:
+    """The link of embeddings: rows of length 1, so that margins mean one thing.
+
+    On the sphere |a - b|^2 = 2 - 2 cos(a, b) is at most 4. A row of zeros stays there.
+
+    Args:
+        raw: (n, k) outputs of a model.
+
+    >>> unit(jnp.array([[3.0, 4.0]])).round(3).tolist()
+    [[0.6000000238418579, 0.800000011920929]]
+
+    Source: Schroff, Kalenichenko, Philbin (2015), FaceNet, section 3.1.
+    """
+    square = jnp.sum(jnp.square(raw), axis=-1, keepdims=True)
+    long = square > SHORT
+    return raw * jax.lax.rsqrt(jnp.where(long, square, 1.0))
 
 
 def contrastive(
@@ -55,7 +76,7 @@ def contrastive(
 
 
 def triplet(
-    prediction: tuple[Any, Any, Any], target: None = None, *, margin: float = 1.0
+    prediction: tuple[Any, Any, Any], target: None = None, *, margin: float = 0.2
 ) -> jax.Array:
     """Triplet loss: the anchor lies nearer its own kind than another, by a margin.
 
@@ -75,7 +96,8 @@ def triplet(
     >>> float(triplet(tuple(rows), margin=2.0)[0])
     0.75
 
-    Source: Schroff, Kalenichenko, Philbin (2015), FaceNet, equation 3.
+    Source: Schroff, Kalenichenko, Philbin (2015), FaceNet, equation 3; its margin of
+    0.2 is for embeddings of length 1.
     """
     del target
     anchor, positive, negative = prediction

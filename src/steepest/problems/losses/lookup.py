@@ -40,9 +40,9 @@ def get_loss(
     """A loss from its name, "name:parameter", a Loss or a function of your own.
 
     Args:
-        spec: "huber", "huber:2", "auto" (needs a task), a Loss, or any callable
-            `fn(prediction, target)` that returns one value per row.
-        task: refuse losses that do not serve it.
+        spec: "huber", "huber:2", "huber:delta=2", "auto" (needs a task), a Loss, or
+            any callable `fn(prediction, target)` that returns one value per row.
+        task: refuse losses that do not serve it. Those of embeddings serve classes.
         **options: the parameter by name: `get_loss("huber", delta=2.0)`.
 
     Returns:
@@ -74,6 +74,14 @@ def get_loss(
         )
     for name, value in options.items():
         loss = _with_option(loss, name, value)
+    if loss.embeds and task in ("binary", "multiclass"):
+        # of a table: classes tell which rows are alike, and no pair is given
+        return replace(loss, target_rule=None)
+    if loss.embeds and task == "regression":
+        raise UsageError(
+            f"loss={loss}: rows are alike where they have one class, and numbers make "
+            f"none. Set task='multiclass' if they are labels, or use {_of(task)}."
+        )
     if task is not None and task not in loss.tasks:
         raise UsageError(
             f"loss={loss} serves {' and '.join(loss.tasks)}, not {task}: "
@@ -98,7 +106,8 @@ def _from_name(spec: str) -> Loss:
         return loss
     if loss.parameter is None:
         raise UsageError(f"loss={spec!r}: {name} has no parameter; write {name!r}.")
-    return _with_option(loss, loss.parameter.name, value)
+    option, equals, number = value.rpartition("=")
+    return _with_option(loss, option if equals else loss.parameter.name, number)
 
 
 def _from_callable(fn: Callable[..., Any]) -> Loss:

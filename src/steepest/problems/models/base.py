@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from steepest.core.errors import DataError, UsageError
+from steepest.core.numbers import is_whole
 
 
 class Model(abc.ABC):
@@ -23,6 +24,8 @@ class Model(abc.ABC):
     """
 
     kind: ClassVar[str]
+    outputs: int | None = None
+    """Outputs that an embedding has; None where nobody named a number."""
 
     @property
     def rows_meet(self) -> bool:
@@ -31,6 +34,15 @@ class Model(abc.ABC):
         Where it does (batch norm), a short batch cannot be filled up with other rows.
         """
         return False
+
+    def width(self, n_inputs: int) -> int | None:
+        """Outputs that it has whatever is asked of it; None where it makes any number.
+
+        Args:
+            n_inputs: columns of the inputs, > 0.
+        """
+        del n_inputs
+        return self.outputs
 
     @abc.abstractmethod
     def init(self, key: jax.Array, n_inputs: int, n_outputs: int) -> tuple[Any, Any]:
@@ -89,6 +101,22 @@ def check_sizes(n_inputs: int, n_outputs: int) -> None:
         )
 
 
+def check_outputs(outputs: Any) -> None:
+    """Refuse a number of outputs that is none.
+
+    >>> check_outputs(0)
+    Traceback (most recent call last):
+    ...
+    steepest.core.errors.UsageError: outputs=0: must be a whole number >= 1, the width
+    of an embedding; leave it out elsewhere.
+    """
+    if outputs is not None and not (is_whole(outputs) and outputs >= 1):
+        raise UsageError(
+            f"outputs={outputs!r}: must be a whole number >= 1, the width of an "
+            "embedding; leave it out elsewhere."
+        )
+
+
 def leaves_by_name(tree: Any) -> dict[str, jax.Array]:
     """Every array of a tree under a readable name of its own.
 
@@ -139,7 +167,7 @@ def replace_leaves(tree: Any, named: Mapping[str, Any]) -> Any:
 
 
 def options_of(model: Any) -> dict[str, Any]:
-    """The fields of a recipe as JSON takes them: tuples become lists.
+    """The fields of a recipe as JSON takes them: tuples are lists, None is left out.
 
     >>> from steepest.problems.models import MLP
     >>> options_of(MLP(hidden=8))["hidden"]
@@ -151,4 +179,5 @@ def options_of(model: Any) -> dict[str, Any]:
     return {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in options.items()
+        if value is not None
     }

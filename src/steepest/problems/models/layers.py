@@ -52,22 +52,19 @@ def initial_weights(
     """
     if init == "auto":
         init = "he" if activation in ("relu", "leaky_relu", "gelu") else "glorot"
-    fans = list(itertools.pairwise(widths))
-    deviations = [INITS[init](*fan) for fan in fans]
-    return _normal(key, deviations, tuple(fan[::-1] for fan in fans))
-
-
-@functools.partial(jax.jit, static_argnames="shapes")
-def _normal(
-    key: jax.Array, deviations: list[float], shapes: tuple[tuple[int, int], ...]
-) -> list[jax.Array]:
-    # One draw for all layers: compiling a draw takes far longer than running it.
-    ends = np.cumsum([math.prod(shape) for shape in shapes])
-    draws = jnp.split(jax.random.normal(key, (int(ends[-1]),), jnp.float32), ends[:-1])
+    # NumPy's draws: a program would take longer to compile than all of them to make
+    draws = np.random.Generator(np.random.Philox(key=_words(key)))
     return [
-        deviation * draw.reshape(shape)
-        for deviation, draw, shape in zip(deviations, draws, shapes, strict=True)
+        jnp.asarray(INITS[init](*fans) * draws.standard_normal(fans[::-1], np.float32))
+        for fans in itertools.pairwise(widths)
     ]
+
+
+def _words(key: Any) -> np.ndarray[Any, Any]:
+    """A JAX key, typed or raw, as the two numbers of 64 bits that NumPy takes."""
+    if jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        key = jax.random.key_data(key)
+    return np.resize(np.asarray(key).astype(np.uint64), 2)
 
 
 def linear(weight: jax.Array, *, bias: bool) -> eqx.nn.Linear:

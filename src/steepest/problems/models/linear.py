@@ -9,17 +9,25 @@ import jax
 import jax.numpy as jnp
 
 from steepest.core.errors import UsageError
-from steepest.problems.models.base import Model, check_sizes, options_of
+from steepest.problems.models.base import (
+    Model,
+    check_outputs,
+    check_sizes,
+    options_of,
+)
+from steepest.problems.models.layers import initial_weights
 
 
 @dataclass(frozen=True, kw_only=True)
 class Linear(Model):
     """A linear model, prediction = inputs @ weight + bias.
 
-    It starts at zero, so that a logistic model starts at probability one half.
+    It starts at zero, so that a logistic model starts at probability one half. As an
+    embedding it starts at random, as rows in one place have no way apart.
 
     Args:
         bias: whether the bias is there; without it the prediction of a zero row is 0.
+        outputs: width of the embedding, where the loss is one of embeddings.
 
     >>> model = Linear()
     >>> params, stats = model.init(jax.random.key(0), 3, 1)
@@ -31,18 +39,27 @@ class Linear(Model):
 
     kind: ClassVar[str] = "linear"
     bias: bool = True
+    outputs: int | None = None
 
     def __post_init__(self) -> None:
+        check_outputs(self.outputs)
         if not isinstance(self.bias, bool):
             raise UsageError(f"bias={self.bias!r}: must be True or False.")
 
     def init(
         self, key: jax.Array, n_inputs: int, n_outputs: int
     ) -> tuple[dict[str, jax.Array], tuple[()]]:
-        """Zeros: weight (n_inputs, n_outputs) and bias (n_outputs,), float32."""
-        del key
+        """Zeros: weight (n_inputs, n_outputs) and bias (n_outputs,), float32.
+
+        The weight of an embedding is normal, of variance 1 / n_inputs.
+        """
         check_sizes(n_inputs, n_outputs)
-        params = {"weight": jnp.zeros((n_inputs, n_outputs), jnp.float32)}
+        weight = jnp.zeros((n_inputs, n_outputs), jnp.float32)
+        if self.outputs is not None:
+            widths = n_inputs, n_outputs
+            (drawn,) = initial_weights(key, widths, init="lecun", activation="tanh")
+            weight = drawn.T
+        params = {"weight": weight}
         if self.bias:
             params["bias"] = jnp.zeros((n_outputs,), jnp.float32)
         return dict(sorted(params.items())), ()

@@ -13,7 +13,12 @@ import jax.numpy as jnp
 
 from steepest.core.errors import UsageError
 from steepest.core.suggest import did_you_mean
-from steepest.problems.models.base import Model, check_sizes, options_of
+from steepest.problems.models.base import (
+    Model,
+    check_outputs,
+    check_sizes,
+    options_of,
+)
 from steepest.problems.models.layers import (
     ACTIVATIONS,
     INITS,
@@ -85,6 +90,7 @@ class MLP(Model):
         init: auto (he for the relu family, else glorot), he, glorot, lecun, zeros, or
             normal (standard deviation 0.01). Biases start at zero. With zeros, units
             stay alike and relu ones never wake: a lesson, not a choice.
+        outputs: width of the embedding, where the loss is one of embeddings.
 
     Raises:
         UsageError: a name that is not known, a width below 1.
@@ -102,6 +108,7 @@ class MLP(Model):
     norm: str
     residual: bool
     weights: str  # the option `init`, whose name the method has
+    outputs: int | None
 
     def __init__(
         self,
@@ -111,7 +118,9 @@ class MLP(Model):
         norm: str = "none",
         residual: bool = False,
         init: str = "auto",
+        outputs: int | None = None,
     ) -> None:
+        check_outputs(outputs)
         _check_name("activation", activation, ACTIVATIONS)
         _check_name("norm", norm, NORMS)
         _check_name("init", init, ("auto", *INITS))
@@ -122,6 +131,7 @@ class MLP(Model):
         object.__setattr__(self, "norm", norm)
         object.__setattr__(self, "residual", residual)
         object.__setattr__(self, "weights", init)
+        object.__setattr__(self, "outputs", outputs)
 
     @property
     def rows_meet(self) -> bool:

@@ -68,11 +68,24 @@ class ModuleModel(Model):
             UsageError: the module does not map n_inputs to n_outputs.
         """
         check_sizes(n_inputs, n_outputs)
+        stats = self._stats(key, n_inputs)
+        _try(self, self._params, stats, n_inputs, n_outputs)
+        return _copy(self._params), stats
+
+    def width(self, n_inputs: int) -> int:
+        """The outputs of the module's last layer.
+
+        Raises:
+            UsageError: the module does not take n_inputs.
+        """
+        stats = self._stats(jax.random.key(0), n_inputs)
+        return _shape(self, self._params, stats, n_inputs)[-1]
+
+    def _stats(self, key: jax.Array, n_inputs: int) -> ModuleStats:
         stats = ModuleStats(_copy(self._state), None)
         if self._takes_key and not self._runs(stats, n_inputs):
             stats = stats._replace(key=jax.random.key_data(key))
-        _try(self, self._params, stats, n_inputs, n_outputs)
-        return _copy(self._params), stats
+        return stats
 
     def _runs(self, stats: ModuleStats, n_inputs: int) -> bool:
         """Whether a training step can be traced with these stats."""
@@ -148,6 +161,14 @@ class FunctionModel(Model):
         _try(self, self._params, (), n_inputs, n_outputs)
         return _copy(self._params), ()
 
+    def width(self, n_inputs: int) -> int:
+        """The outputs of the user's function.
+
+        Raises:
+            UsageError: it does not take n_inputs.
+        """
+        return _shape(self, self._params, (), n_inputs)[-1]
+
     def apply(
         self, params: Any, stats: Any, inputs: Any, *, training: bool
     ) -> tuple[jax.Array, Any]:
@@ -197,16 +218,21 @@ def _trace(model: Model, params: Any, stats: Any, n_inputs: int) -> tuple[int, .
 
 def _try(model: Model, params: Any, stats: Any, n_inputs: int, n_outputs: int) -> None:
     """Trace one step, so that a wrong shape is met before the descent."""
+    got = _shape(model, params, stats, n_inputs)
+    if got != (2, n_outputs):
+        raise UsageError(
+            f"the model gives outputs of shape {got} for 2 rows; the target needs "
+            f"(2, {n_outputs}): make its last layer {n_outputs} wide."
+        )
+
+
+def _shape(model: Model, params: Any, stats: Any, n_inputs: int) -> tuple[int, ...]:
+    """The shape of the outputs for two rows; what fails is the user's to mend."""
     try:
-        got = _trace(model, params, stats, n_inputs)
+        return _trace(model, params, stats, n_inputs)
     except Exception as error:
         raise UsageError(
             f"the model cannot be called on rows of {n_inputs} inputs: {error}\n"
             f"A module takes one row ({n_inputs},) and has axis_name={AXIS!r} in its "
             f"batch norm; apply(params, inputs) takes all rows (n, {n_inputs})."
         ) from error
-    if got != (2, n_outputs):
-        raise UsageError(
-            f"the model gives outputs of shape {got} for 2 rows; the target needs "
-            f"(2, {n_outputs}): make its last layer {n_outputs} wide."
-        )
