@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from steepest.core.errors import UsageError
+from steepest.core.mapped import is_mapped
 from steepest.core.numbers import is_number, is_whole
 from steepest.core.spec import parse_spec
 from steepest.data.blocks import Blocks
 from steepest.problems.models import Model, get_model
 from steepest.steps import Rule, settle
+
+FULL_BYTES = 1 << 28
+"""Rows in a file of more are not all put on the device."""
 
 
 def recipe_of(model: Any) -> Model:
@@ -100,4 +104,21 @@ def check_batches(gtol: float | None, rule: Rule, blocks: Blocks) -> None:
         raise UsageError(
             f"gtol={gtol:g}: the gradient of a batch is noisy and proves nothing; "
             "use batch_size='full', or patience with validation rows."
+        )
+
+
+def check_fits(blocks: Blocks) -> None:
+    """Refuse to hold all rows of a large file on the device at once.
+
+    Args:
+        blocks: of the rows.
+
+    Raises:
+        UsageError: a full batch of more than FULL_BYTES.
+    """
+    size = sum(array.nbytes for array in blocks.arrays)
+    if blocks.full and size > FULL_BYTES and any(map(is_mapped, blocks.arrays)):
+        raise UsageError(
+            "batch_size='full': this model needs all rows in memory for that, and they "
+            "are streamed. Name a number of rows, or set stream=False."
         )

@@ -18,6 +18,7 @@ from steepest.api.table_data import Rows, encode_rows, sampled
 from steepest.core import tree
 from steepest.core.errors import DataError, UsageError
 from steepest.core.files import read_json, sha256, write_atomic, write_json
+from steepest.core.mapped import release
 from steepest.data.features import Features
 from steepest.data.reading import read_table
 from steepest.data.target import Target
@@ -157,6 +158,7 @@ class Fitted:
             rows = np.concatenate([part, np.repeat(part[:1], short, axis=0)])
             out = _predict(objective, self.params, self.stats, jnp.asarray(rows))
             parts.append(np.asarray(out)[: len(part)])
+            release(part)
         return np.concatenate(parts)
 
     def readable(self, raw: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

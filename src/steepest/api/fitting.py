@@ -19,6 +19,7 @@ from steepest.api.embedding import (
 from steepest.api.fit_checks import (
     check_batches,
     check_epochs,
+    check_fits,
     penalties_of,
     recipe_of,
     rule_of,
@@ -253,6 +254,7 @@ class Fitting(NamedTuple):
         return used_columns(legs.table_of(self.table.train))
 
     def _by_jax(self) -> Parts:
+        check_fits(self.blocks)
         source = TableSource(self.blocks)
         epochs = self.stopping.max_epochs or 0
         engine = JaxEngine(

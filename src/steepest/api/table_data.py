@@ -35,7 +35,7 @@ class Rows(NamedTuple):
     """(n,) float32."""
 
 
-MOST_JUDGED = 1 << 18
+MOST_JUDGED = 1 << 17
 """Rows of a file that metrics are taken of."""
 
 

@@ -69,7 +69,11 @@ def chunks(rows: Rows, most: int = CHUNK) -> Iterator[Batch]:
     n = len(rows.target)
     size = min(most, n)
     for start in range(0, n, size):
-        some = part = [array[start : start + size] for array in rows]
+        some = [array[start : start + size] for array in rows]
+        # jax may read what it is given later, when it would be in memory again
+        part = [np.array(array) if is_mapped(array) else array for array in some]
+        for array in some:
+            release(array)
         short = size - len(part[0])
         if short:
             part = [np.concatenate([a, np.repeat(a[:1], short, 0)]) for a in part]
@@ -78,5 +82,3 @@ def chunks(rows: Rows, most: int = CHUNK) -> Iterator[Batch]:
         yield Batch(
             jnp.asarray(inputs), jnp.asarray(target), jnp.asarray(weight, jnp.float32)
         )
-        for array in some:
-            release(array)

@@ -56,8 +56,22 @@ def release(array: Any) -> None:
         array: a mapped array, or a part of one; all from its first value to its last
             one is let go, with what lies between in steps of more than 1.
     """
+    _advise(array, "MADV_DONTNEED")
+
+
+def expect(array: Any) -> None:
+    """Have the system read a mapped array ahead, while other things are done.
+
+    Args:
+        array: a mapped array, or a part of one; others are left alone.
+    """
+    _advise(array, "MADV_WILLNEED")
+
+
+def _advise(array: Any, advice: str) -> None:
+    """Tell the system what will become of the pages of a mapped array."""
     held = _map_of(array)
-    if held is None or not array.size or not hasattr(mmap, "MADV_DONTNEED"):
+    if held is None or not array.size or not hasattr(mmap, advice):
         return
     low, high = np.lib.array_utils.byte_bounds(array)
     base = np.frombuffer(held, np.uint8, 1).__array_interface__["data"][0]
@@ -66,7 +80,7 @@ def release(array: Any) -> None:
     begin, end = -(-begin // mmap.PAGESIZE), end // mmap.PAGESIZE
     if end > begin:
         size = (end - begin) * mmap.PAGESIZE
-        held.madvise(mmap.MADV_DONTNEED, begin * mmap.PAGESIZE, size)
+        held.madvise(getattr(mmap, advice), begin * mmap.PAGESIZE, size)
 
 
 def touch(array: Array) -> None:

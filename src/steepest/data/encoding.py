@@ -163,6 +163,9 @@ def _shelve(
     """Write the rows of a tile where they belong."""
     part = slice(tile.first, tile.first + tile.size)
     some, fit = split[part], tile.size - tile.held
+    if not tile.held:
+        train.add(tile.rows, y[part], None if weight is None else weight[part])
+        return
     for shelf, which, rows in (
         (train, ~some, tile.rows[:fit]),
         (held, some, tile.rows[fit:]),

@@ -5,6 +5,7 @@ A new format is one reader and one entry in `READERS`.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import glob
 import io
@@ -238,8 +239,9 @@ def explain_ragged(path: Path, delimiter: str) -> None:
     with _open_text(path) as file:
         rows = csv.reader(file, delimiter=delimiter)
         width = len(next(rows, []))
-        for row in rows:
-            if row and len(row) != width:
+        with contextlib.suppress(csv.Error):  # a cell too long for it: not its fault
+            row = next((row for row in rows if row and len(row) != width), None)
+            if row is not None:
                 raise DataError(
                     f"{path}, line {rows.line_num}: {len(row)} cells, the header has "
                     f"{width}. Add or remove cells, or quote text that holds "

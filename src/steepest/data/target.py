@@ -27,6 +27,8 @@ from steepest.data.lookalikes import number_habit
 
 Label = str | int | float | bool
 TASKS = ("regression", "binary", "multiclass")
+MOST_SPAN = 1 << 16
+"""Whole numbers this close together are looked up in a table."""
 MAX_CLASSES = 1000
 FEW_CLASSES = 20  # whole numbers with at most so many values may be classes ...
 SEEN_OFTEN = 5  # ... when each occurs at least so often
@@ -138,6 +140,9 @@ class Target:
                 told = f"a value is beyond {LARGEST:.1e}, the end of float32"
                 raise DataError(f"target {self.name}: {told}. Divide the column.")
             return y.astype(np.float32), keep
+        index = self._whole(values)
+        if index is not None:
+            return index, np.ones(len(index), bool)
         labels = self._typed(values)
         known = pa.array(self.classes).cast(labels.type, safe=False)
         index = pc.index_in(labels, value_set=known)
@@ -150,6 +155,22 @@ class Target:
             place = f"target {self.name}, row {unseen[0] + 1}"
             raise DataError(f"{place}: {label!r} is not a class of the model. {near}")
         return index.to_numpy()[keep].astype(np.int32), keep
+
+    def _whole(self, values: pa.ChunkedArray) -> np.ndarray[Any, Any] | None:
+        """The index of whole numbers none of which is missing or unseen: most often."""
+        plain = pa.types.is_signed_integer(values.type) and not values.null_count
+        if not plain or not all(type(label) is int for label in self.classes):
+            return None
+        low, high = self.classes[0], self.classes[-1]
+        numbers = values.to_numpy()
+        span = high - low + 1
+        outside = not len(numbers) or numbers.min() < low or numbers.max() > high
+        if span > MOST_SPAN or outside:
+            return None
+        table = np.full(span, -1, np.int32)
+        table[np.array(self.classes) - low] = np.arange(len(self.classes))
+        index = table.take(numbers.astype(np.intp) - low)
+        return index if (index >= 0).all() else None
 
     def _typed(self, values: pa.ChunkedArray) -> pa.ChunkedArray:
         """The values in the type of the classes; missing is null."""

@@ -7,13 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from steepest.core.ahead import ahead
-from steepest.core.mapped import is_mapped, release, touch
+from steepest.core.mapped import expect, is_mapped, release, touch
 from steepest.descent import kernels
 from steepest.descent.kernels import Csr, Plan, Weights
 
 Array = np.ndarray[Any, Any]
-PIECE_BYTES = 32 << 20
+PIECE_BYTES = 256 << 20
 """Rows of a file that are read at once."""
 
 
@@ -100,7 +99,7 @@ class Table(NamedTuple):
 def pieces(table: Table) -> Iterator[Table]:
     """A table as it is; one that lies in a file some rows at a time, in their order.
 
-    The next rows are brought into memory meanwhile, and those behind are let go.
+    The system reads the next rows ahead meanwhile; kernels let go of what they read.
 
     Args:
         table: the rows.
@@ -108,15 +107,15 @@ def pieces(table: Table) -> Iterator[Table]:
     if not table.in_file:
         yield table
         return
-    for piece in ahead(_parts(table)):
-        yield piece
-        let_go(piece)
-
-
-def _parts(table: Table) -> Iterator[Table]:
     size, n = rows_in(table, PIECE_BYTES), len(table.target)
     for low in range(0, n, size):
-        yield brought(table.part(low, min(low + size, n)))
+        end = min(low + size, n)
+        if end < n:
+            for array in table.part(end, min(end + size, n)).arrays:
+                expect(array)
+        piece = table.part(low, end)
+        yield piece
+        let_go(piece)
 
 
 def rows_in(table: Table, n_bytes: int) -> int:

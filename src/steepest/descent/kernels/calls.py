@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from steepest.core.errors import UsageError
+from steepest.core.mapped import release
 from steepest.core.threads import cores, each
 from steepest.descent.kernels import dense, normalized, per_sample, sparse
 from steepest.descent.kernels.compiled import for_own_loss
@@ -40,7 +41,8 @@ MOST_CHUNKS = 64
 """Into how many stretches a full pass is cut at most, whatever the threads."""
 CHUNK_NUMBERS = 1 << 21
 """How many numbers the gradients of all stretches may hold."""
-CHUNK_ROWS = 256
+CHUNK_ROWS, CHUNK_VALUES = 256, 1 << 20
+"""Rows of a stretch, at least, and numbers: calling a kernel takes some 30 us."""
 
 
 def train(
@@ -241,6 +243,7 @@ def total(
             none = np.zeros(0, np.int64)
             rest = (part, y[at], given[at], none)
             told = run(own, numbers, w, fine, b, g, z, s, *rest, sums)
+            release(part)
         return *told, sums
 
     parts = each(stretch, cuts, _threads(threads, X))
@@ -285,10 +288,13 @@ def loss_total(
         low, high = cut
         at, s = slice(low, high), np.zeros((4, len(b)))
         z = np.empty((high - low, len(b)))
-        _outputs(w, b, _part(X, low, high), z)
+        part = _part(X, low, high)
+        _outputs(w, b, part, z)
+        if not isinstance(part, Csr):
+            release(part)
         return run(own, numbers, z, y[at], given[at], s)
 
-    parts = each(stretch, _cuts(y.size, 1), _threads(threads, X))
+    parts = each(stretch, _cuts(y.size, w.size), _threads(threads, X))
     return sum(value for value, _ in parts), sum(share for _, share in parts)
 
 
@@ -343,7 +349,8 @@ def _ask(
 def _cuts(n: int, size: int) -> list[tuple[int, int]]:
     """Stretches of rows, a function of the shape alone."""
     most = max(1, min(MOST_CHUNKS, CHUNK_NUMBERS // max(size, 1)))
-    chunks = max(1, min(most, -(-n // CHUNK_ROWS)))
+    rows = max(CHUNK_ROWS, CHUNK_VALUES // max(size, 1))
+    chunks = max(1, min(most, -(-n // rows)))
     edges = [n * i // chunks for i in range(chunks + 1)]
     return list(itertools.pairwise(edges))
 

@@ -17,7 +17,7 @@ class _Window:
     """
 
     def __init__(self, array: Array) -> None:
-        self.keep = array
+        self.base = array  # it stays, and tells where it lies
         told = dict(array.__array_interface__)
         told["data"] = (told["data"][0], False)
         self.__array_interface__ = told
