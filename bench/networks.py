@@ -223,52 +223,78 @@ def row(table: Table, seed: int) -> tuple[list[str], list[float]]:
     return [*told, f"{peer.seconds:.2f}", f"{mine.seconds:.2f}"], shares
 
 
+SPEED = """
+A step of Adam on the log loss, float32: ours is the whole `fit`, shuffle and trace
+included, as what more epochs take longer; so is scikit-learn's. torch eager is a bare
+loop at the best of 1 and 2 threads and of Adam plain, foreach and fused. In turns,
+medians of {repeats} rounds.
+
+{table}
+"""
+TABLES = """
+`fit(model="mlp")` with its defaults beside the best of {points} points of MLPClassifier
+or MLPRegressor ({most} epochs at most): 60 percent of the rows to learn from, 20 to
+validate on, 20 for the test. Peers are chosen by their loss on the validation rows;
+ours restores the weights of the epoch that is best on them. The peers see standardised
+columns, ours the frame. Nothing was chosen by these tables: the defaults are by
+{development}.
+
+Within 2 percent of the best peer's validation loss, or better: {near[0]} of {n} tables;
+of its test loss: {near[1]}. In less time than a point of the grid takes on average:
+{faster}.
+
+{table}
+"""
+
+
+def speeds(repeats: int) -> str:
+    """What a step takes."""
+    steps = []
+    for width, batch in CASES:
+        steps.append(speed(width, batch, repeats))
+        print(*steps[-1], sep=" | ", flush=True)
+    head = ("network, batch", "ours, us a step", "torch", "torch, plain Adam")
+    head += ("scikit-learn", "torch's best", "torch / ours", "plain / ours")
+    told = markdown((*head, "scikit-learn / ours"), steps)
+    return SPEED.format(repeats=repeats, table=told).strip()
+
+
+def defaults(names: list[str], seed: int) -> str:
+    """How near defaults come to tuned peers."""
+    rows, shares = [], []
+    for table in tables(names):
+        told, found = row(table, seed)
+        print(*told, sep=" | ", flush=True)
+        rows.append(told)
+        shares.append(found)
+    return TABLES.format(
+        points=len(list(grid("binary"))),
+        most=MOST_EPOCHS,
+        development=", ".join(DEVELOPMENT),
+        near=[sum(one[i] <= NEAR for one in shares) for i in (0, 1)],
+        n=len(rows),
+        faster=sum(one[2] < 1 for one in shares),
+        table=markdown(HEAD, rows),
+    ).strip()
+
+
 def main() -> None:
     """Measure, print, and with --record keep."""
     parser = argparse.ArgumentParser(prog="python -m bench.networks")
+    parser.add_argument("part", choices=("speed", "tables"))
     parser.add_argument("names", nargs="*", help="tables (those that are judged)")
     parser.add_argument("--seed", type=int, default=0, help="of the split (0)")
     parser.add_argument("--repeats", type=int, default=5, help="rounds (5)")
     parser.add_argument("--record", action="store_true", help="put it in RESULTS.md")
     asked = parser.parse_args()
-    steps = []
-    for width, batch in CASES:
-        steps.append(speed(width, batch, asked.repeats))
-        print(*steps[-1], sep=" | ", flush=True)
-    rows, shares = [], []
-    for table in tables(list(asked.names or JUDGED)):
-        told, found = row(table, asked.seed)
-        print(*told, sep=" | ", flush=True)
-        rows.append(told)
-        shares.append(found)
-    near = [sum(one[i] <= NEAR for one in shares) for i in (0, 1)]
-    faster = sum(one[2] < 1 for one in shares)
-    first = ("network, batch", "ours, us a step", "torch", "torch, plain Adam")
-    first += ("scikit-learn", "torch's best", "torch / ours", "plain / ours")
-    body = f"""
-A step of Adam on the log loss, float32: ours is the whole `fit`, shuffle and trace
-included, as what more epochs take longer; so is scikit-learn's. torch eager is a bare
-loop at the best of 1 and 2 threads and of Adam plain, foreach and fused. In turns,
-medians of {asked.repeats} rounds.
-
-{markdown((*first, "scikit-learn / ours"), steps)}
-
-`fit(model="mlp")` with its defaults beside the best of {len(list(grid("binary")))}
-points of MLPClassifier or MLPRegressor ({MOST_EPOCHS} epochs at most): 60 percent of
-the rows to learn from, 20 to validate on, 20 for the test. Peers are chosen by their
-loss on the validation rows; ours restores the weights of the epoch that is best on
-them. The peers see standardised columns, ours the frame. Nothing was chosen by these
-tables: the defaults are by {", ".join(DEVELOPMENT)}.
-
-Within 2 percent of the best peer's validation loss, or better: {near[0]} of
-{len(rows)} tables; of its test loss: {near[1]}. In less time than a point of the grid
-takes on average: {faster}.
-
-{markdown(HEAD, rows)}
-""".strip()
+    if asked.part == "speed":
+        title, body = "Networks: a step", speeds(asked.repeats)
+    else:
+        names = list(asked.names or JUDGED)
+        title, body = "Networks: defaults on tables", defaults(names, asked.seed)
     print(body)
     if asked.record:
-        record("networks", body, packages=PACKAGES)
+        record(title, body, packages=PACKAGES)
 
 
 if __name__ == "__main__":
