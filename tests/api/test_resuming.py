@@ -222,7 +222,8 @@ def test_a_run_without_a_checkpoint_begins_anew(tmp_path, killed):
 def test_a_new_run_in_the_folder_takes_nothing_from_the_old(tmp_path, killed):
     path, folder = csv(tmp_path / "t.csv"), tmp_path / "run"
     killed(5, sp.fit, path, "y", save=folder, **NETWORK)
-    fresh = sp.fit(path, "y", save=folder, **{**NETWORK, "epochs": 2})
+    with pytest.warns(sp.ResumeWarning, match="could be resumed there is given up"):
+        fresh = sp.fit(path, "y", save=folder, **{**NETWORK, "epochs": 2})
     assert fresh.run is not None
     assert fresh.run.trace.validation.epoch[-1] == 2
     assert not (folder / FOLDER).exists()

@@ -160,7 +160,7 @@ def test_fit_takes_it_too_and_tells_why():
         dict(optimizer="adam"),
         dict(l1=0.01),
         dict(batch_size=32),
-        dict(model="mlp:hidden=2", epochs=2),
+        dict(model="mlp:hidden=2", epochs=2, optimizer="adam"),
         dict(optimizer="normalized"),
     ],
     ids=str,

@@ -13,6 +13,7 @@ import secrets
 import sys
 import types
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -171,11 +172,19 @@ def check_files(files: list[dict[str, Any]]) -> None:
         now = _stamp(Path(told["path"]))
         for name, what in (("size", "bytes"), ("mtime_ns", "time of change")):
             if now[name] != told[name]:
+                then, today = (_shown(name, one[name]) for one in (told, now))
                 raise DataError(
-                    f"{told['path']}: changed since the run began (its {what}: "
-                    f"{told[name]} then, {now[name]} now). Bring the file back as it "
-                    "was, or begin a new run."
+                    f"{told['path']}: changed since the run began (its {what}: {then} "
+                    f"then, {today} now). Bring the file back as it was, or begin a "
+                    "new run."
                 )
+
+
+def _shown(name: str, value: int) -> str:
+    """A size, or a time to the microsecond, as people read it."""
+    if name == "size":
+        return f"{value:,}"
+    return datetime.fromtimestamp(value / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S.%f UTC")
 
 
 def _plain(value: Any) -> Any:

@@ -34,6 +34,7 @@ from steepest.problems.models import (
 from steepest.problems.neighbours import nearest
 from steepest.problems.objectives import objective_of
 from steepest.records.folder import (
+    ASKED,
     MODEL,
     PART,
     RUN,
@@ -305,7 +306,8 @@ def load(path: str | Path, *, model: Any = None, loss: Any = None) -> Any:
     True
     """
     folder = Path(path).expanduser()
-    if (folder / RUN).is_file() and not (folder / MODEL).exists():
+    begun = any((folder / name).is_file() for name in (RUN, ASKED))
+    if begun and not (folder / MODEL).exists():
         return load_run(folder)
     content = read_json(folder / MODEL, schema=SCHEMA)
     features = Features.from_json(content["features"])

@@ -105,7 +105,7 @@ def fit_table(
     # once for its checks alone, before any file is read
     rule_of(asked, AUTO_OPTIMIZER if auto else asked["optimizer"], None, horizons)
     # settled once: it depends on how much memory is free
-    stream = {"stream": streams(data, asked["stream"])}
+    stream = {"stream": streams(data, asked["stream"], asked["cache"])}
     record = resumed or record_of("fit", data, {**given, **stream}, target=target)
     prepared = {name: asked[name] for name in PREPARE}
     table = gathered(data, target, **{**prepared, **stream})

@@ -227,12 +227,13 @@ def teller(progress: Any) -> Callable[[str], None]:
     return functools.partial(print, file=sys.stderr) if shown else lambda _: None
 
 
-def streams(data: Any, asked: Any) -> bool:
+def streams(data: Any, asked: Any, cache: Any = None) -> bool:
     """Whether the rows are to be read from disk.
 
     Args:
         data: as for `fit`.
         asked: True, False or "auto".
+        cache: the folder for rows of files, which "auto" takes for True.
 
     Raises:
         UsageError: another word, or False for what comes only once.
@@ -245,6 +246,8 @@ def streams(data: Any, asked: Any) -> bool:
             "stream=False: an iterator of batches can only be streamed; gather the "
             "batches in a table to hold it in memory."
         )
+    if asked == "auto" and cache is not None and paths_of(data) is not None:
+        return True
     return comes or asked is True or (asked == "auto" and is_large(data))
 
 

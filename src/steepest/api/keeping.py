@@ -19,7 +19,11 @@ from steepest.core.files import sha256
 from steepest.descent.parts import Watcher
 from steepest.descent.snapshot import Snapshot, rows_from
 from steepest.descent.watchers import Checkpoints, TraceFile, Writing, check_often
-from steepest.records.checkpoint import clear_checkpoints, newest_checkpoint
+from steepest.records.checkpoint import (
+    checkpoint_files,
+    clear_checkpoints,
+    newest_checkpoint,
+)
 from steepest.records.folder import forget_unfinished, run_folder
 from steepest.records.stop import Stop
 
@@ -151,6 +155,9 @@ def keeping(
         if resumed:
             snapshot = _snapshot(folder, record, bound)
         else:
+            if checkpoint_files(folder):
+                told = f"{folder}: the run that could be resumed there is given up."
+                warnings.warn(ResumeWarning(told), stacklevel=2)
             record.write(folder)
             clear_checkpoints(folder)
         writing = Writing(folder)

@@ -126,5 +126,5 @@ def _refuse(folder: Path, name: str, value: Any, record: Asked) -> None:
     if value is not None:
         raise UsageError(
             f"{name}: the run in {folder} is one of {record.door}, which has none; "
-            "leave it out."
+            + ("leave it out." if name == "objective" else "a function is objective=.")
         )

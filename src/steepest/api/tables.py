@@ -121,8 +121,8 @@ def fit(
             so that memory stays bounded whatever their size; what columns mean is
             learnt from 131,072 rows spread over them. "auto" does so for files that
             would take half of the free memory, and for iterators.
-        cache: folder to keep that copy in, for other fits of the same files too; None
-            for one that goes with the fit.
+        cache: folder to keep that copy in, for other fits of the same files too, which
+            are then streamed; None for one that goes with the fit.
         seed: of the split, the initial params and the order of rows.
         progress: show a progress bar; "auto" when stderr is a terminal.
         save: folder to save the model and its run in; `resume` goes on from there,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from steepest.records import Run
 
 FAILED, NOT_CONVERGED, BLEW_UP = 1, 3, 4
+_lost: list[str] = []
+"""What the command that runs could not write down."""
 
 
 def exit_code(run: Run, *, strict: bool) -> int:
@@ -43,10 +45,15 @@ def tell_resumable(run: Run, saved: str | None) -> None:
         tell(f"Interrupted. To go on from here: steepest resume {shlex.quote(saved)}")
 
 
+def unsaved(saved: str | None) -> bool:
+    """Whether a result that was to be saved is not: so it was told."""
+    return saved is not None and any("The result is not saved" in one for one in _lost)
+
+
 @contextlib.contextmanager
 def _telling() -> Iterator[list[str]]:
     """Warnings of steepest's own as lines on stderr; the list takes lost saves."""
-    lost: list[str] = []
+    _lost.clear()
 
     def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
         if not issubclass(category, SaveWarning | ResumeWarning):
@@ -54,13 +61,13 @@ def _telling() -> Iterator[list[str]]:
             return
         tell(f"{styled('warning:', 'yellow')} {message}")
         if issubclass(category, SaveWarning):
-            lost.append(str(message))
+            _lost.append(str(message))
 
     with warnings.catch_warnings():
         for kind in (SaveWarning, ResumeWarning):
             warnings.simplefilter("always", kind)
         before, warnings.showwarning = warnings.showwarning, show
-        yield lost
+        yield _lost
 
 
 def ended(work: Callable[[], Any]) -> int:

@@ -159,8 +159,8 @@ _table = together(
         type=click.Path(file_okay=False),
         metavar="FOLDER",
         section="Table",
-        help="Where to keep that copy, for other fits of the same files too. Default: "
-        "none is kept.",
+        help="Where to keep that copy, for other fits of the same files too; asks for "
+        "--stream. Default: none is kept.",
     ),
 )
 _model = together(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from steepest.cli.ending import unsaved
 from steepest.cli.show import (
     say,
     say_fields,
@@ -50,6 +51,9 @@ def say_fit(
     say_findings(run, command)
     if saved is None:
         say("The model was not kept; add --save DIR to keep it.")
+        return
+    if unsaved(saved):
+        say(f"Not saved in {saved}: it could not be written.")
         return
     words = ["steepest", "predict", saved, *data, "--output", "predictions.csv"]
     say(f"Saved in {saved}. Next: {shlex.join(words)}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from steepest.cli.command import Command
-from steepest.cli.ending import exit_code, tell_resumable
+from steepest.cli.ending import exit_code, tell_resumable, unsaved
 from steepest.cli.interrupts import interruptible
 from steepest.cli.options import (
     NUMBER_OR_NONE,
@@ -216,7 +216,7 @@ def _say_run(run: Run, command: click.Command, *, saved: str | None) -> None:
         ("optimizer", _rule(run.settings)),
     ]
     if saved is not None:
-        fields.append(("saved in", saved))
+        fields.append(("not saved in" if unsaved(saved) else "saved in", saved))
     say_fields(fields)
     if run.verdict.findings:
         say()

@@ -161,14 +161,13 @@ class Target:
         plain = pa.types.is_signed_integer(values.type) and not values.null_count
         if not plain or not all(type(label) is int for label in self.classes):
             return None
-        low, high = self.classes[0], self.classes[-1]
-        numbers = values.to_numpy()
-        span = high - low + 1
+        labels, numbers = np.array(self.classes), values.to_numpy()
+        low, high = int(labels[0]), int(labels[-1])
         outside = not len(numbers) or numbers.min() < low or numbers.max() > high
-        if span > MOST_SPAN or outside:
+        if high - low >= MOST_SPAN or outside:
             return None
-        table = np.full(span, -1, np.int32)
-        table[np.array(self.classes) - low] = np.arange(len(self.classes))
+        table = np.full(high - low + 1, -1, np.int32)
+        table[labels - low] = np.arange(len(labels))
         index = table.take(numbers.astype(np.intp) - low)
         return index if (index >= 0).all() else None
 

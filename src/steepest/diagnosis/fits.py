@@ -87,7 +87,11 @@ def _words(stop: Stop, trace: Trace, settings: dict[str, Any]) -> str:
         Stop.VALUE_FLAT: "Converged: steps on all rows no longer change the objective",
         Stop.PATIENCE: f"Stopped when the {judged} loss no longer improved",
         Stop.INTERRUPTED: "Interrupted; the best epoch so far is kept",
-        Stop.MAX_EPOCHS: f"All {settings.get('epochs', 'the')} epochs were run",
+        Stop.MAX_EPOCHS: (
+            "The one epoch was run"
+            if settings.get("epochs") == 1
+            else f"All {settings.get('epochs', 'the')} epochs were run"
+        ),
         Stop.MAX_STEPS: "The step budget is spent",
         Stop.MAX_SECONDS: "The time budget is spent",
     }.get(stop, stop.value[:-1])

@@ -17,6 +17,7 @@ from steepest.estimators.network_stream import NetworkStream
 from steepest.estimators.refusals import (
     check_class_weight,
     check_labels,
+    refuse_embedding,
     refuse_one_class,
     refuse_other_type,
 )
@@ -215,6 +216,7 @@ class DescentClassifier(ClassifierMixin, Descent):
         """Fit a network, from the last one or afresh."""
         k = len(self.classes_)
         loss = get_loss(self.loss, task="multiclass" if k > 2 else "binary")
+        refuse_embedding(loss)
         known = self._known_network(k if k > 2 else 1) if again else None
         self.runs_ = [self._learn(loss, rows, k, known)]
         return self

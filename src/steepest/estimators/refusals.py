@@ -14,6 +14,7 @@ from steepest.core.numbers import is_number, is_whole
 from steepest.core.suggest import did_you_mean
 from steepest.data.arrays import NAN_WORDS
 from steepest.data.sparse_rows import check_indices
+from steepest.problems.losses import Loss
 
 Array = np.ndarray[Any, Any]
 LARGEST = 1e150
@@ -176,6 +177,22 @@ def refuse_one_class(labels: Array, places: Array, weight: Array) -> None:
         f"y holds one class only{weighs} ({label}): a classifier needs samples of at "
         "least 2 classes."
     )
+
+
+def refuse_embedding(loss: Loss) -> None:
+    """Refuse a loss of embeddings, whose outputs are no scores of classes.
+
+    Args:
+        loss: of a network.
+
+    Raises:
+        UsageError: such a loss.
+    """
+    if loss.embeds:
+        raise UsageError(
+            f"loss={str(loss)!r}: learns an embedding, which estimators have not; "
+            "steepest.fit takes it, and its result has transform."
+        )
 
 
 def check_labels(y: Array) -> Array:

@@ -312,9 +312,14 @@ def load_run(path: str | Path) -> Run:
     if part.exists():
         raise DataError(
             f"{folder}: its run has not ended, or was killed; "
-            f"the rows it wrote are in {part.name}. Run it again."
+            f"the rows it wrote are in {part.name}. {_go_on(folder)}"
         )
     raise DataError(f"{folder / RUN}: cannot be read (no run is saved there).")
+
+
+def _go_on(folder: Path) -> str:
+    resumable = (folder / ASKED).is_file()
+    return f"Go on with it: steepest resume {folder}" if resumable else "Run it again."
 
 
 def find_run(folder: Path) -> Run | None:

@@ -210,6 +210,6 @@ def _widths(hidden: Any) -> tuple[int, ...]:
     if not found or not all(width >= 1 for width in found):
         raise UsageError(
             f"hidden={hidden!r}: need one whole number >= 1 for each hidden layer, "
-            "such as hidden=(64, 64). For no hidden layer use model='linear'."
+            "such as hidden=(64, 64). For no hidden layer take a linear model."
         )
     return found
