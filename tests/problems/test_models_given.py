@@ -175,7 +175,7 @@ def test_bad_json_is_a_data_error(data, message):
         ("mlp", {"residual": "yes"}, "True or False"),
         ("mlp", {"hidden": 0}, "whole number >= 1"),
         ("mlp", {"hidden": (8, -1)}, "whole number >= 1"),
-        ("mlp", {"hidden": ()}, "model='linear'"),
+        ("mlp", {"hidden": ()}, "take a linear model"),
         ("mlp", {"hidden": 6.5}, "whole number >= 1"),
         ("mlp", {"hidden": "64"}, "whole number >= 1"),
         (Linear(), {"hidden": 3}, "model given by name"),
