@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import functools
 import itertools
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,7 +14,16 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 import steepest
 from bench.datasets import Table, tables
-from bench.real import CLASSES, Part, Result, judged, loss_of, parts_of, predictions
+from bench.real import (
+    CLASSES,
+    Part,
+    Result,
+    best_peer,
+    judged,
+    loss_of,
+    parts_of,
+    predictions,
+)
 from bench.results import record
 from bench.results import table as markdown
 from bench.timing import in_turns, median
@@ -153,32 +161,6 @@ def grid(task: str) -> Iterator[tuple[str, Any]]:
         yield told, kind(max_iter=MOST_EPOCHS, random_state=0, **chosen)
 
 
-def best_peer(task: str, parts: list[Part]) -> tuple[Result, float]:
-    """The peer whose validation loss is least, and that loss.
-
-    Its seconds are the mean of the grid's. Peers of regression see a target of mean 0
-    and deviation 1.
-    """
-    train = parts[0]
-    middle, spread = 0.0, 1.0
-    if task == "regression":
-        middle, spread = float(np.mean(train.y)), float(np.std(train.y))
-    found, seconds = [], []
-    for how, model in grid(task):
-        began = time.perf_counter()
-        y = (train.y - middle) / spread if task == "regression" else train.y
-        model.fit(train.scaled, y)
-        seconds.append(time.perf_counter() - began)
-        told = (predictions(model, part.scaled, task) for part in parts)
-        losses = [
-            loss_of(task, part.y, middle + spread * each)
-            for part, each in zip(parts, told, strict=True)
-        ]
-        found.append((losses[1], losses[2], losses[0], how))
-    validation, loss, learnt, how = min(found)
-    return Result(loss, learnt, float(np.mean(seconds)), how), validation
-
-
 def our_fit(task: str, parts: list[Part]) -> tuple[Result, float]:
     """`steepest.fit` with its defaults, and its loss on the validation rows."""
     train, held, test = parts
@@ -214,7 +196,7 @@ def row(table: Table, seed: int) -> tuple[list[str], list[float]]:
     mine, validation = our_fit(table.task, parts)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # peers that do not converge
-        peer, least = best_peer(table.task, parts)
+        peer, least = best_peer(table.task, parts, grid(table.task))
     pairs = (validation, least), (mine.test, peer.test), (mine.seconds, peer.seconds)
     shares = [max(a, NOTHING) / max(b, NOTHING) for a, b in pairs]
     n, d = parts[0].X.shape

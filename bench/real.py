@@ -6,7 +6,7 @@ import argparse
 import itertools
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -145,17 +145,25 @@ class Result(NamedTuple):
     how: str = ""
 
 
-def best_peer(task: str, parts: list[Part]) -> Result:
-    """The peer whose validation loss is least; seconds are the mean of the grid's.
+def best_peer(
+    task: str, parts: list[Part], rivals: Iterable[tuple[str, Any]]
+) -> tuple[Result, float]:
+    """The peer whose validation loss is least, and that loss.
 
-    Peers of regression see a target of mean 0 and deviation 1.
+    Its seconds are the mean of the grid's. Peers of regression see a target of mean 0
+    and deviation 1.
+
+    Args:
+        task: of the table.
+        parts: to learn from, to choose by, to judge by.
+        rivals: (settings, model) of each point of the grid.
     """
     train, *_ = parts
     middle, spread = 0.0, 1.0
     if task == "regression":
         middle, spread = float(np.mean(train.y)), float(np.std(train.y))
     found, seconds = [], []
-    for how, model in grid(task, len(train.y)):
+    for how, model in rivals:
         began = time.perf_counter()
         y = (train.y - middle) / spread if task == "regression" else train.y
         model.fit(train.scaled, y)
@@ -166,8 +174,8 @@ def best_peer(task: str, parts: list[Part]) -> Result:
             for part, each in zip(parts, told, strict=True)
         ]
         found.append((losses[1], losses[2], losses[0], how))
-    _, test, learnt, how = min(found)
-    return Result(test, learnt, float(np.mean(seconds)), how)
+    validation, test, learnt, how = min(found)
+    return Result(test, learnt, float(np.mean(seconds)), how), validation
 
 
 def estimator(task: str, parts: list[Part]) -> Result:
@@ -229,7 +237,8 @@ def row(table: Table, seed: int) -> tuple[list[str], tuple[float, float]]:
     parts = parts_of(table, seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # peers that do not converge within a grid
-        peer = best_peer(table.task, parts)
+        rivals = grid(table.task, len(parts[0].y))
+        peer, _ = best_peer(table.task, parts, rivals)
     ours, fit = estimator(table.task, parts), table_fit(table.task, parts)
     shares = share(ours, peer), share(fit, peer)
     n, d = parts[0].X.shape

@@ -8,9 +8,10 @@ import pytest
 
 from steepest.core import random
 from steepest.descent import program
-from steepest.descent.flat import Layout, pack, unpack
+from steepest.descent.flat import pack, unpack
 from steepest.descent.jax_engine import JaxEngine
 from steepest.descent.sources import Stretch
+from steepest.problems.layout import Layout
 from steepest.problems.losses import get_loss
 from steepest.problems.models import MLP
 from steepest.problems.objectives import Batch, TableObjective

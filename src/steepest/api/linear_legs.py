@@ -21,6 +21,7 @@ from steepest.api.rounding import escape_of
 from steepest.api.table_data import Rows
 from steepest.core.mapped import is_mapped
 from steepest.data import orders
+from steepest.data.orders import CHUNK_BYTES
 from steepest.descent import kernels
 from steepest.descent.kernels import Csr, Plan
 from steepest.descent.kernels.plan import RULES
@@ -46,8 +47,6 @@ FULL_VALUES = 1 << 20
 compiled loop, which does not call back, is faster."""
 SHUFFLED_BYTES = 8 << 20
 """Beyond it rows are visited in an order that memory likes, not in any."""
-CHUNK_BYTES = 64 << 20
-"""Of rows that lie in a file so many are mixed with one another."""
 
 
 class Parts(NamedTuple):

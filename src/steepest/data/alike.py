@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from steepest.core.errors import DataError
 from steepest.data.arrays import is_text, kind_of, pc
+from steepest.data.files import check_columns
 
 
 def common(schema: pa.Schema, place: str, like: pa.Schema, source: str) -> pa.Schema:
@@ -29,13 +30,7 @@ def common(schema: pa.Schema, place: str, like: pa.Schema, source: str) -> pa.Sc
     >>> common(two, "b", one, "a").types
     [DataType(large_string), DataType(double)]
     """
-    lacks = sorted(set(like.names) - set(schema.names))
-    extra = sorted(set(schema.names) - set(like.names))
-    if lacks or extra:
-        told = [f"lacks {', '.join(lacks)}"] if lacks else []
-        told += [f"has {', '.join(extra)} besides"] if extra else []
-        needs = "All of them need the same columns."
-        raise DataError(f"{place}: {' and '.join(told)}, unlike {source}. {needs}")
+    check_columns(place, schema.names, source, like.names)
     fields = []
     for field in like:
         here, there = schema.field(field.name).type, field.type

@@ -14,12 +14,10 @@ from steepest.core.errors import UsageError
 from steepest.core.mapped import is_mapped, release
 from steepest.core.numbers import is_whole
 from steepest.core.words import plural
-from steepest.data.orders import Chunk, Chunks, order
+from steepest.data.orders import CHUNK_BYTES, Chunk, Chunks, order
 
 BLOCK_BYTES = 4 << 20
 """Size of a block: large enough to hide the cost of a call, small enough for caches."""
-CHUNK_BYTES = 64 << 20
-"""Of rows that lie in a file so many are mixed with one another."""
 
 
 class Block(NamedTuple):

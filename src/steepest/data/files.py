@@ -11,7 +11,7 @@ import glob
 import io
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,6 +25,8 @@ from steepest.data.lookalikes import decimal_commas
 
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")  # the first bytes of UTF-16 text
 PACKED = (".gz", ".bz2", ".zst")  # compressions that a CSV file may have
+INDEX = "__index_level_"
+"""What the names of the row numbers begin with that pandas writes beside columns."""
 
 
 def read_paths(places: Sequence[str | os.PathLike[str]]) -> pa.Table:
@@ -45,6 +47,22 @@ def read_paths(places: Sequence[str | os.PathLike[str]]) -> pa.Table:
 
 def read_file(path: Path) -> pa.Table:
     """The table in one file, by its suffix; at least one row and one column."""
+    with readable(path) as suffix:
+        table = READERS[suffix](path)
+    refuse_twice(table, str(path))
+    return _without_index(table)
+
+
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[str]:
+    """The suffix of a file with a table; what cannot be read in the block is told.
+
+    Args:
+        path: the file.
+
+    Raises:
+        DataError: an unknown suffix, an empty file, or one that is damaged.
+    """
     suffix = suffix_of(path)
     if suffix not in READERS:
         known = ", ".join(READERS)
@@ -52,15 +70,13 @@ def read_file(path: Path) -> pa.Table:
     try:
         if path.stat().st_size == 0:
             raise DataError(f"{path}: the file is empty. It needs a header and rows.")
-        table = READERS[suffix](path)
+        yield suffix
     except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise DataError(
             f"{path}: cannot be read as {suffix} ({reason}). It may be cut short or "
             "damaged; make or copy it again."
         ) from error
-    refuse_twice(table, str(path))
-    return _without_index(table)
 
 
 def refuse_twice(table: pa.Table, source: str) -> None:
@@ -79,13 +95,7 @@ def stack_tables(tables: Sequence[tuple[str, pa.Table]]) -> pa.Table:
     """
     source, first = tables[0]
     for place, table in tables[1:]:
-        lacks = sorted(set(first.column_names) - set(table.column_names))
-        extra = sorted(set(table.column_names) - set(first.column_names))
-        if lacks or extra:
-            told = [f"lacks {', '.join(lacks)}"] if lacks else []
-            told += [f"has {', '.join(extra)} besides"] if extra else []
-            needs = "All files need the same columns."
-            raise DataError(f"{place}: {' and '.join(told)}, unlike {source}. {needs}")
+        check_columns(place, table.column_names, source, first.column_names)
     kept = [table.select(first.column_names) for _, table in tables]
     mixed = [name for name in first.column_names if _is_mixed(kept, name)]
     for name in mixed:
@@ -94,6 +104,32 @@ def stack_tables(tables: Sequence[tuple[str, pa.Table]]) -> pa.Table:
         return pa.concat_tables(kept, promote_options="permissive")
     except pa.ArrowException as error:
         raise DataError(f"the files hold types that do not fit ({error}).") from error
+
+
+def check_columns(
+    place: str, names: Iterable[str], source: str, like: Iterable[str]
+) -> None:
+    """Refuse a part of a table that has other columns than the first part.
+
+    Args:
+        place: where it comes from.
+        names: of its columns.
+        source: where the first comes from.
+        like: of that one's.
+
+    Raises:
+        DataError: with the columns that are missing or too many.
+
+    >>> check_columns("b", ["x", "z"], "a", ["x", "y"])
+    Traceback (most recent call last):
+    steepest.core.errors.DataError: b: lacks y and has z besides, unlike a. All of ...
+    """
+    lacks, extra = sorted(set(like) - set(names)), sorted(set(names) - set(like))
+    if lacks or extra:
+        told = [f"lacks {', '.join(lacks)}"] if lacks else []
+        told += [f"has {', '.join(extra)} besides"] if extra else []
+        needs = "All of them need the same columns."
+        raise DataError(f"{place}: {' and '.join(told)}, unlike {source}. {needs}")
 
 
 def _is_mixed(tables: Sequence[pa.Table], name: str) -> bool:
@@ -149,7 +185,7 @@ def suffix_of(path: Path) -> str:
 
 def _without_index(table: pa.Table) -> pa.Table:
     """The table without the row numbers that pandas writes beside its columns."""
-    indices = [n for n in table.column_names if n.startswith("__index_level_")]
+    indices = [n for n in table.column_names if n.startswith(INDEX)]
     return table.drop_columns(indices) if indices else table
 
 

@@ -13,6 +13,8 @@ from steepest.core.random import check_seed
 SPLIT = 2**64 - 1  # the stream of the split: an epoch that no run reaches
 CHUNKS = 2**62
 """Parts the keys of the order of chunks from others, which hold the seed alone."""
+CHUNK_BYTES = 64 << 20
+"""Of rows that lie in a file so many are mixed with one another."""
 SPLIT_ROWS = 1 << 16
 """Rows whose parts are drawn together where a table is too large for one order."""
 

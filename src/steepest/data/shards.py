@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from steepest.core.errors import DataError
 from steepest.data.alike import as_like, common
 from steepest.data.csv_spool import spool_csv
-from steepest.data.files import READERS, expand, refuse_twice, suffix_of
+from steepest.data.files import INDEX, expand, readable, refuse_twice
 from steepest.data.spool import Spool, spool_batches
 
 PARQUET, ARROW = (".parquet", ".pq"), (".arrow", ".feather", ".ipc")
@@ -31,8 +31,6 @@ SLICE_ROWS = 1 << 16
 BUFFERED: dict[str, Any] = {"pre_buffer": False, "buffer_size": 1 << 20}
 """Column by column through a small buffer, not a row group's bytes at once: that takes
 less memory and, as they stay in a near cache, less time."""
-INDEX = "__index_level_"
-"""What the names of the row numbers begin with that pandas writes beside columns."""
 
 
 class Part(NamedTuple):
@@ -161,13 +159,7 @@ def open_file(path: Path, folder: Path, number: int) -> Shards:
         folder: to write it down in as Arrow where it is text.
         number: of the file among others.
     """
-    suffix = suffix_of(path)
-    if suffix not in READERS:
-        known = ", ".join(READERS)
-        raise DataError(f"{path}: unknown suffix {suffix!r}. Use one of {known}.")
-    try:
-        if path.stat().st_size == 0:
-            raise DataError(f"{path}: the file is empty. It needs a header and rows.")
+    with readable(path) as suffix:
         if suffix in PARQUET:
             with pq.ParquetFile(path) as file:
                 schema, parts = file.schema_arrow, _groups(path, file.metadata)
@@ -176,12 +168,6 @@ def open_file(path: Path, folder: Path, number: int) -> Shards:
         else:
             spooled, schema = spool_csv(path, folder / f"file-{number}.arrow")
             parts = _arrow_parts(spooled, f"{path}, block")
-    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise DataError(
-            f"{path}: cannot be read as {suffix} ({reason}). It may be cut short or "
-            "damaged; make or copy it again."
-        ) from error
     refuse_twice(schema.empty_table(), str(path))
     kept = [field for field in schema if not field.name.startswith(INDEX)]
     return Shards(pa.schema(kept), tuple(part for part in parts if part.n_rows))

@@ -7,52 +7,28 @@ each array: a network's step is shorter, and its program compiles in less time.
 from __future__ import annotations
 
 import functools
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import numpy as np
 
+from steepest.problems.layout import Layout
 from steepest.problems.objectives import Objective
 from steepest.records.state import State
 from steepest.steps.rule import Rule
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How the arrays of a tree lie in a vector. Equal ones share their programs.
+def vector_of(tree: Any) -> np.ndarray[Any, Any]:
+    """The arrays of a tree one after the other, in their dtype, in memory of its own.
 
     Args:
-        structure: of the tree.
-        shapes: of its arrays, all of one dtype.
+        tree: of arrays of one dtype.
 
-    >>> layout = Layout.of({"a": np.zeros(2), "b": np.ones((1, 2))})
-    >>> layout.vector({"a": np.zeros(2), "b": np.ones((1, 2))}).tolist()
+    >>> vector_of({"a": np.zeros(2), "b": np.ones((1, 2))}).tolist()
     [0.0, 0.0, 1.0, 1.0]
-    >>> layout.tree(np.arange(4.0))["b"].tolist()
-    [[2.0, 3.0]]
     """
-
-    structure: Any
-    shapes: tuple[tuple[int, ...], ...]
-
-    @classmethod
-    def of(cls, tree: Any) -> Layout:
-        """The layout of a tree."""
-        leaves, structure = jax.tree.flatten(tree)
-        return cls(structure, tuple(np.shape(leaf) for leaf in leaves))
-
-    def vector(self, tree: Any) -> np.ndarray[Any, Any]:
-        """The arrays one after the other, in memory of its own."""
-        return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(tree)])
-
-    def tree(self, vector: Any) -> Any:
-        """The tree of a vector: for an array of NumPy, of views into it."""
-        ends = np.cumsum([math.prod(shape) for shape in self.shapes]).tolist()
-        parts = zip([0, *ends], ends, self.shapes, strict=False)
-        leaves = [vector[first:end].reshape(shape) for first, end, shape in parts]
-        return jax.tree.unflatten(self.structure, leaves)
+    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(tree)])
 
 
 @dataclass(frozen=True)
@@ -76,7 +52,7 @@ class OfVector:
         self, params: Any, stats: Any, batch: Any, numbers: dict[str, Any]
     ) -> tuple[Any, Any]:
         """The objective at the params that the vector stands for."""
-        return self.objective(self.layout.tree(params), stats, batch, numbers)
+        return self.objective(self.layout.traced(params), stats, batch, numbers)
 
 
 def pack(state: State, rule: Rule) -> State:
@@ -91,13 +67,13 @@ def pack(state: State, rule: Rule) -> State:
     """
     layout, watch = Layout.of(state.params), state.watch
     memory = jax.tree.map(
-        lambda _, part: part if _is_leaf(part) else layout.vector(part),
-        _memory(rule, sum(map(math.prod, layout.shapes))),
+        lambda _, part: part if _is_leaf(part) else vector_of(part),
+        _memory(rule, layout.size),
         state.opt_state,
     )
-    last = watch.last._replace(grad=layout.vector(watch.last.grad))
+    last = watch.last._replace(grad=vector_of(watch.last.grad))
     return state._replace(
-        params=layout.vector(state.params),
+        params=vector_of(state.params),
         opt_state=memory,
         watch=watch._replace(best_params=(), last_row=(), last=last),
     )
@@ -113,7 +89,7 @@ def unpack(packed: State, like: State) -> State:
     layout, watch = Layout.of(like.params), packed.watch
 
     def tree(part: Any, old: Any) -> Any:
-        return part if _is_leaf(old) else layout.tree(np.asarray(part))
+        return part if _is_leaf(old) else layout.traced(np.asarray(part))
 
     last = watch.last._replace(grad=tree(watch.last.grad, like.watch.last.grad))
     kept = {"best_params": like.watch.best_params, "last_row": like.watch.last_row}

@@ -13,10 +13,11 @@ import numpy as np
 
 from steepest.core import tree
 from steepest.descent import program
-from steepest.descent.flat import Layout, OfVector, pack, unpack
+from steepest.descent.flat import OfVector, pack, unpack
 from steepest.descent.program import Plan
 from steepest.descent.rows import Info
 from steepest.descent.sources import Stretch
+from steepest.problems.layout import Layout
 from steepest.problems.objectives import Objective, penalty
 from steepest.records.state import State
 from steepest.records.stop import Limits, Stop
