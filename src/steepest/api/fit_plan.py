@@ -90,7 +90,7 @@ def plan_of(
             chosen["schedule"] = "cosine lets the noise of batches fade to nothing"
     l2 = 1 / n_rows if _takes_l2(asked, model, table.loss) else 0.0
     if l2:
-        chosen["l2"] = "one row's worth, 1 / rows: weights near 1 are no surprise"
+        chosen["l2"] = "1 / rows: what one row is worth"
     return Plan(optimizer, schedule, batch_size, epochs, chosen, l2=l2)
 
 

@@ -73,8 +73,8 @@ class Chunks:
         seed: in [0, 2**31).
 
     >>> chunks = Chunks(10, 4, seed=0)
-    >>> [chunks.at(0, place)[1:] for place in (0, 4, 8)]
-    [(0, 4, 0), (6, 4, 4), (4, 2, 8)]
+    >>> [chunks.at(1, place)[1:] for place in (0, 4, 8)]
+    [(2, 4, 0), (6, 4, 4), (0, 2, 8)]
     """
 
     def __init__(self, n_rows: int, chunk_rows: int, *, seed: int) -> None:
