@@ -9,7 +9,7 @@ import pytest
 import steepest as sp
 from steepest.diagnosis import worth_a_look
 from steepest.diagnosis.advice import short_of
-from steepest.diagnosis.places import Place
+from steepest.diagnosis.probes.places import Place
 from steepest.records import Stop, Trace
 from steepest.records import row as rows_of
 from steepest.records.row import Row

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from steepest.diagnosis.curvature import MOST_PARAMS
 from steepest.diagnosis.escape import LENGTHS, way_out
+from steepest.diagnosis.probes.curvature import MOST_PARAMS
 from steepest.problems.bounds import Bounds
 from steepest.problems.foreign import Foreign
 from steepest.problems.layout import Layout

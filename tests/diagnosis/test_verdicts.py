@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steepest.diagnosis import Curvature, Way, judge_fit, judge_point
-from steepest.diagnosis.places import Place
+from steepest.diagnosis.probes.places import Place
 from steepest.records import Stop
 
 

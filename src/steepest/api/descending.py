@@ -28,7 +28,7 @@ from steepest.diagnosis import (
     worth_a_look,
 )
 from steepest.diagnosis.escape import Scout
-from steepest.diagnosis.kinks import imbalance
+from steepest.diagnosis.probes.kinks import imbalance
 from steepest.problems.bounds import Bounds, box
 from steepest.problems.foreign import Foreign
 from steepest.problems.objectives import FunctionObjective

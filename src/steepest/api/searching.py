@@ -15,7 +15,7 @@ from steepest.api.descending import Task, carry_out, set_up
 from steepest.api.functions import check_options, minimize
 from steepest.core.errors import UsageError
 from steepest.core.numbers import is_whole
-from steepest.diagnosis.differences import quiet
+from steepest.diagnosis.probes.differences import quiet
 from steepest.problems.foreign import Foreign
 from steepest.records import Run
 

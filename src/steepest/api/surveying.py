@@ -14,7 +14,7 @@ from steepest.api.searching import like, row_of
 from steepest.core import tree
 from steepest.descent.many import Ends
 from steepest.diagnosis import judge_point, on_bounds, survey
-from steepest.diagnosis.differences import quiet
+from steepest.diagnosis.probes.differences import quiet
 from steepest.problems.bounds import free_slope
 from steepest.problems.foreign import Foreign
 from steepest.records import Row, Stop, Trace

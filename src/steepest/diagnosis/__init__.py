@@ -1,12 +1,12 @@
 """What a run came to: evidence first, words after. Reads records, never an engine."""
 
-from steepest.diagnosis.active import on_bounds
-from steepest.diagnosis.curvature import Curvature, measure_curvature
 from steepest.diagnosis.fits import judge_fit
-from steepest.diagnosis.probes import survey
+from steepest.diagnosis.probes.active import on_bounds
+from steepest.diagnosis.probes.curvature import Curvature, measure_curvature
+from steepest.diagnosis.probes.survey import survey
+from steepest.diagnosis.probes.ways import Way
 from steepest.diagnosis.rates import overshoots
 from steepest.diagnosis.verdicts import judge_point, worth_a_look
-from steepest.diagnosis.ways import Way
 
 __all__ = [
     "Curvature",

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from steepest.diagnosis.places import Place
+from steepest.diagnosis.probes.places import Place
 from steepest.diagnosis.rates import round_down
 from steepest.records.stop import Stop
 from steepest.records.trace import Trace

@@ -12,10 +12,10 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from steepest.core import tree
-from steepest.diagnosis.curvature import MOST_PARAMS, Curvature, hessian_of
-from steepest.diagnosis.lanczos import estimated
-from steepest.diagnosis.probes import survey
-from steepest.diagnosis.ways import Way
+from steepest.diagnosis.probes.curvature import MOST_PARAMS, Curvature, hessian_of
+from steepest.diagnosis.probes.lanczos import estimated
+from steepest.diagnosis.probes.survey import survey
+from steepest.diagnosis.probes.ways import Way
 from steepest.problems.bounds import Bounds, clip
 
 LENGTHS = 2.0 ** np.arange(-20, 1)

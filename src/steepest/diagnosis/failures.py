@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from steepest.diagnosis.advice import climbs
-from steepest.diagnosis.curvature import Curvature
+from steepest.diagnosis.probes.curvature import Curvature
 from steepest.diagnosis.rates import STABLE, reached, smaller, steepest
 from steepest.records.stop import Stop
 from steepest.records.trace import Trace

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.diagnosis.curvature import Curvature
+from steepest.diagnosis.probes.curvature import Curvature
 from steepest.records.trace import Trace
 
 TAIL = 20

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.diagnosis.places import Place
+from steepest.diagnosis.probes.places import Place
 from steepest.diagnosis.rates import back_offs, reached
 from steepest.records.trace import Trace
 from steepest.records.verdict import Finding, Verdict

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from steepest.diagnosis.advice import at_lower_bound, climbs, short_of, too_small
-from steepest.diagnosis.curvature import Curvature
-from steepest.diagnosis.places import Place
+from steepest.diagnosis.probes.curvature import Curvature
+from steepest.diagnosis.probes.places import Place
 from steepest.diagnosis.rates import (
     KINK,
     STABLE,

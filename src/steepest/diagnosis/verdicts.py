@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from steepest.diagnosis.advice import climbs
-from steepest.diagnosis.curvature import Curvature
 from steepest.diagnosis.failures import failed
-from steepest.diagnosis.kinks import BALANCED, RIDGE
-from steepest.diagnosis.places import Place
+from steepest.diagnosis.probes.curvature import Curvature
+from steepest.diagnosis.probes.kinks import BALANCED, RIDGE
+from steepest.diagnosis.probes.places import Place
+from steepest.diagnosis.probes.ways import Way
 from steepest.diagnosis.rates import back_offs, steepest
 from steepest.diagnosis.remarks import backed_off, bounded, noisy, where
 from steepest.diagnosis.shortfalls import end_of, goes_on, not_stationary, wrong_kind
-from steepest.diagnosis.ways import Way
 from steepest.records.stop import Stop
 from steepest.records.trace import Trace
 from steepest.records.verdict import Finding, Kind, Verdict

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from steepest.diagnosis.places import Place, place_of
+from steepest.diagnosis.probes.places import Place, place_of
 from steepest.diagnosis.rates import middle
 
 LENGTHS = 0.5 ** np.arange(20, -1, -1)

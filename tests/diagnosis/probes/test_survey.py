@@ -9,7 +9,7 @@ import pytest
 
 import steepest as sp
 from steepest.diagnosis import survey
-from steepest.diagnosis.ways import LENGTHS, follow
+from steepest.diagnosis.probes.ways import LENGTHS, follow
 from steepest.problems.bounds import Bounds
 from steepest.problems.foreign import Foreign
 from steepest.problems.layout import Layout

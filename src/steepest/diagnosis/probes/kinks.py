@@ -11,8 +11,8 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from steepest.core import tree
-from steepest.diagnosis.active import hold_of
-from steepest.diagnosis.differences import MOST_BY_VALUES, quiet
+from steepest.diagnosis.probes.active import hold_of
+from steepest.diagnosis.probes.differences import MOST_BY_VALUES, quiet
 from steepest.problems.bounds import Bounds
 from steepest.problems.foreign import Foreign
 

@@ -13,9 +13,9 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from steepest.core import tree
-from steepest.diagnosis.active import Hold, extremes
-from steepest.diagnosis.differences import differenced_hessian, rounding_of
-from steepest.diagnosis.lanczos import Bend, estimated
+from steepest.diagnosis.probes.active import Hold, extremes
+from steepest.diagnosis.probes.differences import differenced_hessian, rounding_of
+from steepest.diagnosis.probes.lanczos import Bend, estimated
 from steepest.problems.foreign import Foreign
 
 MOST_PARAMS = 200

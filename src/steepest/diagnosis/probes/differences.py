@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.diagnosis.active import Hold
+from steepest.diagnosis.probes.active import Hold
 from steepest.problems.foreign import Foreign
 
 MOST_BY_VALUES = 30

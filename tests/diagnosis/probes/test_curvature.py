@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.optimize import rosen, rosen_der, rosen_hess
 
 from steepest.diagnosis import Curvature, measure_curvature
-from steepest.diagnosis.curvature import MOST_PARAMS, curvature_of, hessian_of
+from steepest.diagnosis.probes.curvature import MOST_PARAMS, curvature_of, hessian_of
 from steepest.problems.foreign import Foreign
 from steepest.problems.layout import Layout
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from steepest.diagnosis.lanczos import MOST, estimated
+from steepest.diagnosis.probes.lanczos import MOST, estimated
 from steepest.problems.foreign import Foreign
 from steepest.problems.layout import Layout
 

@@ -16,9 +16,9 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from steepest.core import tree
-from steepest.diagnosis.active import Hold, hold_of
-from steepest.diagnosis.bent import level_ways, on_the_floor
-from steepest.diagnosis.curvature import (
+from steepest.diagnosis.probes.active import Hold, hold_of
+from steepest.diagnosis.probes.bent import level_ways, on_the_floor
+from steepest.diagnosis.probes.curvature import (
     MOST_PARAMS,
     Curvature,
     curvature_of,
@@ -26,9 +26,9 @@ from steepest.diagnosis.curvature import (
     estimate_of,
     hessian_of,
 )
-from steepest.diagnosis.differences import differ_at, quiet
-from steepest.diagnosis.lanczos import estimated
-from steepest.diagnosis.ways import LENGTHS, Probed, Way, way_of
+from steepest.diagnosis.probes.differences import differ_at, quiet
+from steepest.diagnosis.probes.lanczos import estimated
+from steepest.diagnosis.probes.ways import LENGTHS, Probed, Way, way_of
 from steepest.problems.bounds import Bounds
 from steepest.problems.foreign import Foreign
 

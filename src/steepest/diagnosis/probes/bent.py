@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from steepest.diagnosis.active import Hold
-from steepest.diagnosis.differences import quiet
+from steepest.diagnosis.probes.active import Hold
+from steepest.diagnosis.probes.differences import quiet
 from steepest.problems.foreign import Foreign
 
 MOST = 2

@@ -11,7 +11,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 
 from steepest.core import tree
-from steepest.diagnosis.differences import quiet
+from steepest.diagnosis.probes.differences import quiet
 from steepest.problems.foreign import Foreign
 
 MOST = 1_000_000

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 
-from steepest.diagnosis.kinks import BALANCED, MOST, imbalance, shortest
+from steepest.diagnosis.probes.kinks import BALANCED, MOST, imbalance, shortest
 from steepest.problems.bounds import Bounds
 from steepest.problems.foreign import Foreign
 from steepest.problems.layout import Layout

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import minimize
 
 from steepest.diagnosis import judge_point, on_bounds, survey
-from steepest.diagnosis.active import MOST_WEAK, extremes, hold_of
+from steepest.diagnosis.probes.active import MOST_WEAK, extremes, hold_of
 from steepest.problems.bounds import Bounds, box, clip, free_slope
 from steepest.problems.foreign import Foreign
 from steepest.problems.layout import Layout

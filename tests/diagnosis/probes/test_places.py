@@ -7,7 +7,7 @@ import pytest
 
 import steepest as sp
 from steepest.diagnosis import survey
-from steepest.diagnosis.places import Place
+from steepest.diagnosis.probes.places import Place
 from steepest.problems.foreign import Foreign
 from steepest.problems.layout import Layout
 
