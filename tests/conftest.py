@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 
 from hypothesis import HealthCheck, settings
 
@@ -34,3 +36,23 @@ settings.register_profile(
     max_examples=1000,
 )
 settings.load_profile("steady")
+
+PROGRAMS = "STEEPEST_TEST_PROGRAMS"
+"""Names the folder of compiled programs, for the workers that the tests run in."""
+
+
+def pytest_configure(config):
+    """Let all tests of a run share what they compile: it is most of their time."""
+    import jax
+
+    if not hasattr(config, "workerinput"):
+        os.environ[PROGRAMS] = tempfile.mkdtemp(prefix="steepest-programs-")
+    jax.config.update("jax_compilation_cache_dir", os.environ[PROGRAMS])
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.02)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def pytest_unconfigure(config):
+    """The programs go with the run."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(PROGRAMS, ""), ignore_errors=True)

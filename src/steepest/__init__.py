@@ -14,8 +14,11 @@ from steepest.core.lazy import from_places
 
 if TYPE_CHECKING:
     from steepest.api import (
+        Diagnosis,
         Fitted,
         anneal,
+        diagnose,
+        explain,
         fit,
         load,
         maximize,
@@ -46,8 +49,11 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "steepest.api": (
+        "Diagnosis",
         "Fitted",
         "anneal",
+        "diagnose",
+        "explain",
         "fit",
         "load",
         "maximize",
@@ -86,6 +92,7 @@ __all__ = [
     "DataError",
     "DescentClassifier",
     "DescentRegressor",
+    "Diagnosis",
     "Finding",
     "Fitted",
     "FormulaError",
@@ -101,6 +108,8 @@ __all__ = [
     "UsageError",
     "Verdict",
     "anneal",
+    "diagnose",
+    "explain",
     "fit",
     "load",
     "maximize",

@@ -14,6 +14,7 @@ from runs import told
 
 import steepest as sp
 from steepest.api import keeping
+from steepest.core.errors import LostWarning
 from steepest.descent.watchers import checkpoints
 from steepest.records.checkpoint import FOLDER, checkpoint_files, save_checkpoint
 from steepest.records.folder import ASKED
@@ -277,7 +278,7 @@ def test_a_full_disk_is_told_once_and_the_fit_goes_on(tmp_path, monkeypatch):
         warnings.simplefilter("always")
         found = sp.fit((X, Y), save=tmp_path, **NETWORK, checkpoint_seconds=1e-9)
     words = [str(one.message) for one in told_]
-    assert [one.category for one in told_] == [sp.SaveWarning] * 2, words
+    assert [one.category for one in told_] == [sp.SaveWarning, LostWarning], words
     assert "No space left on device" in words[0]
     assert "The run goes on" in words[0]
     assert "The result is not saved" in words[1]

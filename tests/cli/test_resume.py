@@ -191,6 +191,25 @@ def on_a_small_disk(most, *words):
     )
 
 
+def test_a_checkpoint_that_fails_costs_nothing_in_the_end(
+    steepest, table, tmp_path, monkeypatch, unlimited
+):
+    failed = []
+
+    def save(folder, checkpoint):
+        if not failed:
+            failed.append(1)
+            raise OSError(28, "No space left on device")
+        save_checkpoint(folder, checkpoint)
+
+    monkeypatch.setattr(checkpoints, "save_checkpoint", save)
+    result = steepest(*fit(table, tmp_path / "model"))
+    assert failed
+    assert "No space left on device" in result.stderr
+    assert "Saved in" in result.stdout
+    assert result.exit_code == 0
+
+
 def test_a_full_disk_is_told_and_the_fit_goes_on(table, tmp_path):
     folder = tmp_path / "run"
     done = on_a_small_disk(2500, *fit(table, folder), "--json")

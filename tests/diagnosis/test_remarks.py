@@ -42,7 +42,7 @@ def test_a_run_that_went_back_says_so_and_keeps_its_kind():
     verdict = judge(BACK)
     assert (verdict.kind, verdict.converged) == ("minimum", True)
     (finding,) = verdict.findings
-    assert (finding.symptom, finding.severity) == ("backed_off", "warning")
+    assert (finding.symptom, finding.severity) == ("backed_off", "info")
     assert finding.evidence == {"times": 2.0, "first_step": 1.0, "learning_rate": 0.005}
     assert finding.steps == (1, 3)
     assert finding.remedy == {"learning_rate": 0.005}

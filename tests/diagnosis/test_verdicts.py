@@ -21,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steepest.diagnosis import Curvature, Way, judge_fit, judge_point
+from steepest.diagnosis.case import Case
 from steepest.diagnosis.probes.places import Place
 from steepest.records import Stop
 
@@ -89,10 +90,8 @@ def test_a_point_of_another_kind_is_no_success(curvature, kind, words):
     (finding,) = verdict.findings
     assert (verdict.kind, verdict.converged, finding.symptom) == (kind, False, kind)
     assert verdict.headline.startswith(words)
-    assert finding.evidence == {
-        "eigenvalue_min": curvature.smallest,
-        "eigenvalue_max": curvature.largest,
-    }
+    assert finding.evidence["eigenvalue_min"] == curvature.smallest
+    assert finding.evidence["eigenvalue_max"] == curvature.largest
     assert "start elsewhere" in finding.advice
 
 
@@ -236,7 +235,8 @@ def test_a_worse_value_asks_for_a_smaller_rate_and_a_steady_fall_does_not():
     assert worse.findings[0].remedy == rate
     for cosine, quality in ((1.0, 1.0), (-1.0, 0.5), (0.0, 0.0)):
         steady = bounce((3.0, 2.0, 1.0), cosine, quality)
-        assert judge(Stop.MAX_STEPS, None, of=steady).findings[0].remedy == {}
+        (told,) = judge(Stop.MAX_STEPS, None, of=steady).findings
+        assert told.symptom == "budget_short"
     turns = bounce((1.0, 0.5, 1.0, 0.5, 1.0))
     turns.rows.step_quality[:] = [math.nan, 1.0, -1.0, 1.0, -1.0]
     assert judge(Stop.MAX_STEPS, None, of=turns).findings[0].remedy == rate
@@ -315,7 +315,7 @@ def test_any_trace_can_be_judged(stop, curvature, values, grads, rate):
     end = trace(values=values, grads=grads)
     for verdict in (
         judge(stop, curvature, of=end, learning_rate=rate, gtol=None),
-        judge_fit(stop, end, settings={"learning_rate": rate}),
+        judge_fit(Case(end, stop, {"learning_rate": rate})),
     ):
         check(verdict)
         if stop.failed:

@@ -45,6 +45,8 @@ MORE = {
     "kinks": EACH,
     "function": OFTEN,
 }
+LEFT = (".steepest.lock", "checkpoint")
+"""What a kill leaves between the end that is whole and the exit of the process."""
 LIVES = 10
 """That end by a kill, of one run at most; the last is left to end."""
 
@@ -83,9 +85,10 @@ def ended(pid):
 def marks(folder):
     """What changes while a run goes: the names of its files, and their sizes."""
     seen = []
-    for path in folder.rglob("*"):
-        with contextlib.suppress(OSError):
-            seen.append((path.name, path.stat().st_size))
+    with contextlib.suppress(OSError):  # a folder may go while it is listed
+        for path in folder.rglob("*"):
+            with contextlib.suppress(OSError):
+                seen.append((path.name, path.stat().st_size))
     return sorted(seen)
 
 
@@ -125,9 +128,10 @@ def finish(words, log):
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def end_of(folder):
+def end_of(folder, but=()):
     """The sha256 of the params that a folder holds, and the names that lie there."""
     names = sorted(one.name for one in Path(folder).iterdir())
+    names = [name for name in names if name not in but]
     run = json.loads(Path(folder, "run.json").read_text())
     told = [run["params"], run["value"], run["steps"], run["stop"], run["validation"]]
     weights = [name for name in names if name.startswith("weights-")]
@@ -140,7 +144,7 @@ def end_of(folder):
 def chain(name, data, home, draws, most):
     """Kill and resume one run until it has ended, or was killed often enough."""
     folder, log = home / "run", home / "log"
-    words, kills = command(name, data, folder), 0
+    words, kills, left = command(name, data, folder), 0, ()
     while kills < most:
         code = lived(words, folder, log, draws)
         if code is not None:
@@ -148,9 +152,12 @@ def chain(name, data, home, draws, most):
         kills += 1
         if (folder / "asked.json").exists():
             words = ["resume", str(folder)]
+        elif words[0] == "resume":  # killed when its end was whole on disk already
+            code, left = 0, LEFT
+            break
     else:
         code = finish(words, log)
-    return {"name": name, "kills": kills, "code": code, "end": end_of(folder)}
+    return {"name": name, "kills": kills, "code": code, "end": end_of(folder, left)}
 
 
 def warm():

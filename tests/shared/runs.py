@@ -92,6 +92,7 @@ def told(run):
     rows = run.trace.rows._replace(seconds=0.0, samples=np.array(run.trace.samples))
     columns = [np.asarray(column, float) for column in rows]
     columns += list(run.trace.validation)
+    columns += list((run.trace.layers or [()])[1:])
     return found.hexdigest(), columns, run.stop, run.best_step
 
 

@@ -8,6 +8,8 @@ from steepest.core.lazy import from_places
 
 if TYPE_CHECKING:
     from steepest.api.annealing import anneal
+    from steepest.api.diagnosing import Diagnosis, diagnose
+    from steepest.api.explaining import explain
     from steepest.api.fitted import Fitted, load
     from steepest.api.functions import maximize, minimize
     from steepest.api.racing import race
@@ -16,8 +18,11 @@ if TYPE_CHECKING:
     from steepest.api.tables import fit
 
 __all__ = [
+    "Diagnosis",
     "Fitted",
     "anneal",
+    "diagnose",
+    "explain",
     "fit",
     "load",
     "maximize",
@@ -31,6 +36,8 @@ __getattr__ = from_places(
     globals(),
     {
         "steepest.api.annealing": ("anneal",),
+        "steepest.api.diagnosing": ("Diagnosis", "diagnose"),
+        "steepest.api.explaining": ("explain",),
         "steepest.api.fitted": ("Fitted", "load"),
         "steepest.api.functions": ("maximize", "minimize"),
         "steepest.api.racing": ("race",),

@@ -10,7 +10,7 @@ import numpy as np
 
 from steepest.api.asked import Asked
 from steepest.api.keeping import bound_of, keeping
-from steepest.api.runs import make_run
+from steepest.api.runs import make_run, recorded
 from steepest.core import random, tree
 from steepest.core.errors import DataError, UsageError
 from steepest.core.plain import tree_to_json
@@ -22,13 +22,17 @@ from steepest.descent.watchers import progress_bar
 from steepest.diagnosis import (
     Curvature,
     Way,
-    judge_point,
     on_bounds,
     overshoots,
     worth_a_look,
 )
+from steepest.diagnosis.case import Case
 from steepest.diagnosis.escape import Scout
 from steepest.diagnosis.probes.kinks import imbalance
+from steepest.diagnosis.probes.places import Place
+from steepest.diagnosis.probes.slopes import Mismatch, mismatch
+from steepest.diagnosis.stored import measured_json
+from steepest.diagnosis.verdicts import judge_case
 from steepest.problems.bounds import Bounds, box
 from steepest.problems.foreign import Foreign
 from steepest.problems.objectives import FunctionObjective
@@ -200,7 +204,7 @@ def carry_out(task: Task, record: Asked | None = None, *, resumed: bool = False)
         )
         problem.check()  # the last evaluation is made when the watchers are gone
         check_first(ended, problem)
-        run = judged(task, ended, scout)
+        run = recorded(judged(task, ended, scout), record)
         kept.save(lambda folder: save_run(run, folder), ended.stop)
     return run
 
@@ -238,17 +242,19 @@ def judged(task: Task, ended: Ended, scout: Scout) -> Run:
     """
     settings = settings_of(task)
     curvature, way = _surroundings(task, ended, settings, scout)
-    verdict = judge_point(
-        ended.stop,
-        ended.trace,
-        curvature,
-        way,
-        settings=settings,
+    place = Place() if way is None else way.place
+    case = Case(ended.trace, ended.stop, settings, curvature=curvature, way=way)
+    case = case._replace(place=place, slope=_slope(task, ended))
+    verdict, case = judge_case(
+        case,
         held=on_bounds(ended.params, task.bounds),
         imbalance=_imbalance(task, ended, way),
     )
     params = _like(task.problem.start, ended.params)
-    return make_run(ended, params=params, verdict=verdict, settings=settings)
+    measured = measured_json(case)
+    return make_run(
+        ended, params=params, verdict=verdict, settings=settings, measured=measured
+    )
 
 
 class Faults:
@@ -367,6 +373,16 @@ def _imbalance(task: Task, ended: Ended, way: Way | None) -> float | None:
     fn, sign = task.problem.fn, task.sign
     with task.engine.scope():
         return imbalance(fn, ended.params, sign=sign, bounds=task.bounds)
+
+
+def _slope(task: Task, ended: Ended) -> Mismatch | None:
+    """Where a gradient that somebody wrote is wrong: at the end, or half way to it."""
+    points, path = [("at the end", ended.params)], ended.trace.path
+    middle = len(ended.trace) // 2
+    if path is not None and middle:
+        points += [("half way", jax.tree.map(lambda rows: rows[middle], path))]
+    with task.engine.scope():
+        return mismatch(task.problem.fn, points)
 
 
 def _like(start: Any, params: Any) -> Any:

@@ -16,6 +16,7 @@ from steepest.api.embedding import (
     outputs_of,
     with_width,
 )
+from steepest.api.fit_case import case_of
 from steepest.api.fit_checks import (
     check_batches,
     check_epochs,
@@ -33,7 +34,7 @@ from steepest.api.linear_legs import Parts
 from steepest.api.linear_rules import check_average, check_jax, rule_for
 from steepest.api.own_losses import settled
 from steepest.api.rounding import exact_end
-from steepest.api.runs import make_run
+from steepest.api.runs import make_run, recorded
 from steepest.api.sparse_fits import (
     check_bits_of,
     check_sparse,
@@ -54,6 +55,7 @@ from steepest.descent.sources import TableSource
 from steepest.descent.watchers import progress_bar
 from steepest.diagnosis import judge_fit
 from steepest.diagnosis.rounding import Gap, judge_rounded
+from steepest.diagnosis.stored import measured_json
 from steepest.problems.models import Linear, Model
 from steepest.problems.objectives import objective_of
 from steepest.records import Stopping
@@ -116,6 +118,8 @@ def fit_table(
     with keeping(record, asked, bound, model=True, resumed=resumed is not None) as kept:
         ended, gap = fitting.run([*bar, *kept.watchers], kept.snapshot)
         fitted = fitting.fitted(ended, gap, settings)
+        assert fitted.run is not None  # noqa: S101  it was made just now
+        fitted.run = recorded(fitted.run, record)
         kept.save(fitted.save, ended.stop)
     return fitted
 
@@ -194,10 +198,8 @@ class Fitting(NamedTuple):
             check_jax(self.rule, self.numbers, self.table.loss, average=self.average)
         way = parts or self._by_jax()
         key = random.key(self.seed)
-        inputs, outputs = self.sizes
-        if linear is not None:
-            inputs = linear.train.n_columns
-        params, stats = self.start or self.model.init(key, inputs, outputs)
+        inputs = None if linear is None else linear.train.n_columns
+        params, stats = self.fresh(inputs)
         ended = descend(
             way.engine,
             way.source,
@@ -217,6 +219,12 @@ class Fitting(NamedTuple):
         if self.precision == "float32":  # the linear engine adds up in float64
             ended = ended._replace(params=tree.cast(ended.params, "float32"))
         return ended, gap
+
+    def fresh(self, inputs: int | None = None) -> tuple[Any, Any]:
+        """(params, stats) before the first step; of so many inputs, None for all."""
+        width, outputs = self.sizes
+        key = random.key(self.seed)
+        return self.start or self.model.init(key, inputs or width, outputs)
 
     @property
     def linear(self) -> legs.Linear | None:
@@ -298,13 +306,8 @@ class Fitting(NamedTuple):
             stats=jax.device_get(ended.stats),
         )
         fitted.judge(self.table.train, self.table.validation)
-        verdict = judge_fit(
-            ended.stop,
-            ended.trace,
-            settings=settings,
-            score=fitted.sentence(),
-            metric=_metric(fitted),
-        )
+        case = case_of(self, ended, settings, fitted)
+        verdict = judge_fit(case, score=fitted.sentence())
         if gap is not None:
             verdict = judge_rounded(
                 verdict,
@@ -314,7 +317,13 @@ class Fitting(NamedTuple):
                 validated=self.table.validation is not None,
             )
         params = tree.to_numpy(ended.params)
-        fitted.run = make_run(ended, params=params, verdict=verdict, settings=settings)
+        fitted.run = make_run(
+            ended,
+            params=params,
+            verdict=verdict,
+            settings=settings,
+            measured=measured_json(case),
+        )
         return fitted
 
 
@@ -327,13 +336,6 @@ def _own_loss(table: TableData, model: Model) -> Any:
     linear = isinstance(model, Linear)
     outputs = _outputs(table, model)
     return settled(table.loss, table.train.target, linear=linear, n_outputs=outputs)
-
-
-def _metric(fitted: Fitted) -> tuple[float, float] | None:
-    """(the model's, the baseline's) number of the metric that says most."""
-    name, scores = fitted.headline, next(iter(fitted.metrics.values()))
-    trivial = fitted.metrics["baseline"].get(name)
-    return None if trivial is None or name not in scores else (scores[name], trivial)
 
 
 def _penalised(fitting: Fitting, plan: Plan, l2: Any) -> Fitting:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from steepest.api.again import Again
 from steepest.api.descending import carry_out, set_up
 from steepest.api.keeping import record_of
 from steepest.core.errors import UsageError
@@ -101,8 +103,7 @@ def minimize(
     """
     asked = {k: v for k, v in locals().items() if k not in ("objective", "start")}
     check_options(asked)
-    task = set_up(objective, start, 1.0, **asked)
-    return carry_out(task, record_of("minimize", objective, asked, start=start))
+    return _walked(minimize, objective, start, asked)
 
 
 def maximize(objective: Any, start: Any = None, **options: Any) -> Run:
@@ -128,8 +129,14 @@ def maximize(objective: Any, start: Any = None, **options: Any) -> Run:
     hyper = {k: given.pop(k) for k in list(given) if k not in _DEFAULTS}
     asked = {**given, "hyper": hyper}
     check_options(asked)
-    task = set_up(objective, start, -1.0, **asked)
-    return carry_out(task, record_of("maximize", objective, asked, start=start))
+    return _walked(maximize, objective, start, asked)
+
+
+def _walked(door: Any, objective: Any, start: Any, asked: dict[str, Any]) -> Run:
+    """The run that a door was asked for, which can be made again."""
+    task = set_up(objective, start, 1.0 if door is minimize else -1.0, **asked)
+    run = carry_out(task, record_of(door.__name__, objective, asked, start=start))
+    return replace(run, again=Again(door, objective, {**asked, "start": start}))
 
 
 # what editors and help() show: the options are those of minimize

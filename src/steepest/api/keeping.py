@@ -14,10 +14,10 @@ import jax
 import numpy as np
 
 from steepest.api.asked import Asked, asked_of
-from steepest.core.errors import DataError, ResumeWarning, SaveWarning
+from steepest.core.errors import DataError, LostWarning, ResumeWarning
 from steepest.core.files import sha256
 from steepest.descent.parts import Watcher
-from steepest.descent.snapshot import Snapshot, rows_from
+from steepest.descent.snapshot import Snapshot, layers_from, rows_from
 from steepest.descent.watchers import Checkpoints, TraceFile, Writing, check_often
 from steepest.records.checkpoint import (
     checkpoint_files,
@@ -76,7 +76,7 @@ class Keeping:
             if isinstance(error, OSError):
                 told = f"{self.folder}: cannot be written ({error.strerror})."
             told += " The result is not saved; mend that, then resume the run."
-            warnings.warn(SaveWarning(told), stacklevel=2)
+            warnings.warn(LostWarning(told), stacklevel=2)
 
 
 def record_of(
@@ -173,10 +173,11 @@ def keeping(
         yield Keeping(folder, (trace, checkpoints), snapshot)
 
 
-def _rows(snapshot: Snapshot) -> tuple[Any, Any]:
-    """The rows so far, and the leaves of their params."""
+def _rows(snapshot: Snapshot) -> tuple[Any, Any, Any]:
+    """The rows so far, the leaves of their params, and what they tell of layers."""
     arrays = snapshot.arrays
-    return rows_from(arrays), [a for name, a in arrays.items() if name[:5] == "path."]
+    path = [a for name, a in arrays.items() if name[:5] == "path."]
+    return rows_from(arrays), path, layers_from(snapshot)
 
 
 def _snapshot(folder: Path, record: Asked, bound: Bound) -> Snapshot | None:

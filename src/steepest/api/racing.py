@@ -24,6 +24,7 @@ from steepest.api.searching import full, sign_of
 from steepest.api.tables import fit
 from steepest.core.errors import SteepestError, UsageError
 from steepest.descent.abreast import descend_abreast
+from steepest.diagnosis.comparing import best_of, compared
 from steepest.problems.formulas import Formula
 from steepest.problems.gallery import Surface
 from steepest.problems.start import pose
@@ -174,6 +175,9 @@ def _runs(
         runs |= dict(zip(names, made, strict=True))
         if _interrupted(made):  # nobody wants to wait for the others
             break
+    best = best_of([*runs.values()])
+    if best is not None:
+        runs = {name: compared(run, best) for name, run in runs.items()}
     return {name: runs[name] for name in asked if name in runs}
 
 

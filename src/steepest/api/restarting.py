@@ -28,10 +28,13 @@ from steepest.core.tree import leaf_names
 from steepest.core.words import plural
 from steepest.descent import many
 from steepest.descent.many import descend_many
+from steepest.diagnosis.case import Better
+from steepest.diagnosis.comparing import compared
+from steepest.diagnosis.symptoms.local_minimum import LEVEL
 from steepest.problems.bounds import Bounds, box
 from steepest.problems.foreign import Foreign
 from steepest.problems.start import Problem
-from steepest.records import Stop, Stopping
+from steepest.records import Run, Stop, Stopping
 from steepest.records.verdict import Kind
 from steepest.search import starts as starts_of
 from steepest.search.clusters import distinct
@@ -302,11 +305,24 @@ def _found(
         outside=_outside(ends.params, drawing, made),
         seconds=time.perf_counter() - began,
         settings=settings_of(task),
-        again=lambda: alone(
-            objective, like(template, row_of(points, best)), sign, task.asked
+        again=lambda start: _compared(
+            alone(objective, like(template, row_of(points, start)), sign, task.asked),
+            ends,
+            sign,
         ),
         look=lambda: _points(task, points, ends, survey=not cut),
     )
+
+
+def _compared(run: Run, ends: many.Ends, sign: float) -> Run:
+    """The run, told of the best value that others came to rest at."""
+    rests = np.isin(ends.code, _RESTING) & np.isfinite(ends.value)
+    if not rests.any():
+        return run
+    values = sign * ends.value[rests]
+    best = float(values.min())
+    times = int(np.sum(values <= best + LEVEL * max(1.0, abs(best))))
+    return compared(run, Better(sign * best, times, int(np.sum(ends.code > 0))))
 
 
 def _ranks(ends: many.Ends, sign: float) -> Any:

@@ -6,8 +6,10 @@ import functools
 import importlib.metadata
 import os
 import platform
+from dataclasses import replace
 from typing import Any
 
+from steepest.api.asked import Asked
 from steepest.descent.parts import Ended
 from steepest.records import Run, Verdict
 
@@ -15,7 +17,12 @@ PACKAGES = ("steepest", "jax", "jaxlib", "optax", "equinox", "numpy")
 
 
 def make_run(
-    ended: Ended, *, params: Any, verdict: Verdict, settings: dict[str, Any]
+    ended: Ended,
+    *,
+    params: Any,
+    verdict: Verdict,
+    settings: dict[str, Any],
+    measured: dict[str, Any] | None = None,
 ) -> Run:
     """The Run of a descent.
 
@@ -24,6 +31,7 @@ def make_run(
         params: the returned params, as the user should see them.
         verdict: what the run came to.
         settings: what was asked and chosen.
+        measured: what it was judged by, besides its rows; see `measured_json`.
     """
     return Run(
         params=params,
@@ -37,7 +45,18 @@ def make_run(
         seconds=ended.seconds,
         settings=settings,
         environment=environment(),
+        measured=measured,
     )
+
+
+def recorded(run: Run, record: Asked | None) -> Run:
+    """The run with what it was asked, where it is saved.
+
+    Args:
+        run: that ended.
+        record: what it was asked; None where nothing is saved.
+    """
+    return run if record is None else replace(run, asked=record._asdict())
 
 
 def environment() -> dict[str, Any]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from steepest.api.again import Again
 from steepest.api.fitted import Fitted
 from steepest.api.fitting import fit_table
 
@@ -156,4 +158,8 @@ def fit(
     [0.0076, 0.0074]
     """
     asked = {k: v for k, v in locals().items() if k not in ("data", "target")}
-    return fit_table(data, target, asked)
+    fitted = fit_table(data, target, asked)
+    assert fitted.run is not None  # noqa: S101  a fit always has its run
+    again = Again(fit, data, {**asked, "target": target})
+    fitted.run = replace(fitted.run, again=again)
+    return fitted

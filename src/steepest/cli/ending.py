@@ -15,14 +15,19 @@ import click
 
 from steepest.cli import interrupts
 from steepest.cli.show import styled, tell
-from steepest.core.errors import ResumeWarning, SaveWarning, SteepestError
+from steepest.core.errors import (
+    LostWarning,
+    ResumeWarning,
+    SaveWarning,
+    SteepestError,
+)
 
 if TYPE_CHECKING:
     from steepest.records import Run
 
 FAILED, NOT_CONVERGED, BLEW_UP = 1, 3, 4
 _lost: list[str] = []
-"""What the command that runs could not write down."""
+"""Results of the command that runs which are not saved."""
 
 
 def exit_code(run: Run, *, strict: bool) -> int:
@@ -47,12 +52,12 @@ def tell_resumable(run: Run, saved: str | None) -> None:
 
 def unsaved(saved: str | None) -> bool:
     """Whether a result that was to be saved is not: so it was told."""
-    return saved is not None and any("The result is not saved" in one for one in _lost)
+    return saved is not None and bool(_lost)
 
 
 @contextlib.contextmanager
 def _telling() -> Iterator[list[str]]:
-    """Warnings of steepest's own as lines on stderr; the list takes lost saves."""
+    """Warnings of steepest's own as lines on stderr; the list takes what is lost."""
     _lost.clear()
 
     def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
@@ -60,7 +65,7 @@ def _telling() -> Iterator[list[str]]:
             before(message, category, *rest)
             return
         tell(f"{styled('warning:', 'yellow')} {message}")
-        if issubclass(category, SaveWarning):
+        if issubclass(category, LostWarning):  # rows or a checkpoint are made up for
             _lost.append(str(message))
 
     with warnings.catch_warnings():

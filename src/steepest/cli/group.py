@@ -20,7 +20,9 @@ COMMANDS = (
     "anneal",
     "fit",
     "predict",
+    "explain",
     "resume",
+    "diagnose",
 )
 """Each is the module of its name, beside this one, with a `command` in it."""
 

@@ -28,6 +28,10 @@ class SaveWarning(UserWarning):
     """What a run is could not be written down; the run itself goes on."""
 
 
+class LostWarning(SaveWarning):
+    """The result itself is not saved: it is lost with the process."""
+
+
 class ResumeWarning(UserWarning):
     """A part of an earlier run cannot be used; the run goes on from what can be."""
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from steepest.descent.jax_engine import Rows
 from steepest.descent.parts import Ended
+from steepest.problems.models.base import leaves_by_name
+from steepest.records.offender import Offender, first_offender
 from steepest.records.state import State
 from steepest.records.stop import Stop
 
@@ -25,6 +27,8 @@ def end_of(run: Descent) -> Ended:
     if not run.source.stochastic and run.log.last_step != last:
         stop = _judge_last(run, stop)
     judged = run.log.last_step == last
+    if stop is Stop.NONFINITE:
+        run.log.offender = _offender(run)
     params, stats, best_step = _choose(run, stop)
     if best_step == last:
         _look_at(run, params, last)
@@ -55,6 +59,27 @@ def _judge_last(run: Descent, stop: Stop) -> Stop:
     run.state = state._replace(opt_state=run.state.opt_state)
     run.log.add(rows, since=since, until=run.seconds)
     return stop if found is None or found is Stop.MAX_STEPS else found
+
+
+def _offender(run: Descent) -> Offender:
+    """What was not finite first where a run ended by it: the State is still there."""
+    state = run.state
+    step, last = int(state.step), state.watch.last
+    params, grads = (_named(one) for one in jax.device_get((state.params, last.grad)))
+    found = first_offender(params, run.sign * float(last.value), grads, step)
+    if found is not None:
+        return found
+    judged = run.log.judged
+    if judged and not np.isfinite(judged[-1][2]):
+        return Offender("validation", "", step, str(judged[-1][2]))
+    return Offender("parameter", "", step + 1, "inf or nan")  # a step not kept
+
+
+def _named(params: Any) -> dict[str, Any]:
+    """The arrays by name."""
+    if jax.tree_util.all_leaves([params]):
+        return {"params": params}
+    return leaves_by_name(params)
 
 
 def _evaluate(run: Descent, state: State) -> tuple[State, Rows, Stop | None]:

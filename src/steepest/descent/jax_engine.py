@@ -17,8 +17,10 @@ from steepest.descent.flat import OfVector, pack, unpack
 from steepest.descent.program import Plan
 from steepest.descent.rows import Info
 from steepest.descent.sources import Stretch
+from steepest.descent.weights import Looked, Weights, weights_of
 from steepest.problems.layout import Layout
 from steepest.problems.objectives import Objective, penalty
+from steepest.records.layers import Layers, layers_of
 from steepest.records.state import State
 from steepest.records.stop import Limits, Stop
 from steepest.steps import OPTIMIZERS, Rule
@@ -41,6 +43,8 @@ class Rows(NamedTuple):
     path: Any
     done: int
     """Evaluations made."""
+    layers: Layers | None = None
+    """Of a network."""
 
 
 def is_long(steps: int, rows: int) -> bool:
@@ -91,6 +95,7 @@ class JaxEngine:
         self.objective, self.rule, self.numbers = objective, rule, numbers
         self.limits, self.path, self.stochastic = limits, path, stochastic
         self.precision, self._closer = precision, 1.0
+        self._weights: Weights | None = None
 
     grain = 1
     """A stretch may end after any step: no number depends on where."""
@@ -156,12 +161,16 @@ class JaxEngine:
         if max_steps is not None:
             limits = limits._replace(max_steps=max_steps)
         room = max(16, min(CAPACITY, PATH_NUMBERS // max(1, tree.size(state.params))))
+        if self._weights is None:
+            self._weights = weights_of(state.params)
+        names, spans = self._weights
         plan = Plan(
             self.objective,
             self.rule,
             room if self.path else CAPACITY,
             self.path,
             self.stochastic,
+            spans,
         )
         before = int(state.step)
         state, recorded, code = self._make_steps(plan, state, limits, stretch)
@@ -171,7 +180,8 @@ class JaxEngine:
         columns = [recorded.step[:n], *recorded.numbers[:n].T]
         info = dict(zip(Info._fields, columns, strict=True))
         path = jax.tree.map(lambda leaf: leaf[:n], recorded.path)
-        return state, Rows(info, path, done), stop
+        layers = _layers(names, recorded.looked) if names else None
+        return state, Rows(info, path, done, layers), stop
 
     def _make_steps(
         self, plan: Plan, state: State, limits: Limits, stretch: Stretch
@@ -216,6 +226,12 @@ class JaxEngine:
         parts = [_loss(self.objective, params, stats, batch) for batch in batches]
         total, weight = np.sum(np.asarray(jax.device_get(parts), float), axis=0)
         return float(total / weight)
+
+
+def _layers(names: tuple[str, ...], looked: Looked) -> Layers:
+    """What the program saw of the weight matrices."""
+    n = int(looked.n)
+    return layers_of(names, looked.step[:n], looked.norms[:n])
 
 
 @functools.partial(jax.jit, static_argnums=0, compiler_options=program.QUICK_COMPILE)

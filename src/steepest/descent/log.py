@@ -11,6 +11,8 @@ import numpy as np
 from steepest.descent.jax_engine import Rows
 from steepest.descent.sources import Source
 from steepest.records import row as rows_of
+from steepest.records.layers import Layers, concatenate
+from steepest.records.offender import Offender
 from steepest.records.row import Row
 from steepest.records.trace import Trace, Validation
 
@@ -30,6 +32,9 @@ class Log:
         self.source, self._sign = source, sign
         self._parts: list[Row] = []
         self._paths: list[Any] = []
+        self._layers: list[Layers | None] = []
+        self.offender: Offender | None = None
+        """What was not finite first, once the run has ended by it."""
         self.judged: list[tuple[int, int, float]] = []
         """(epoch, step, loss) each time the validation rows were judged."""
 
@@ -49,6 +54,7 @@ class Log:
         )
         self._parts.append(part)
         self._paths.append(rows.path)
+        self._layers.append(rows.layers)
         return part
 
     @property
@@ -90,15 +96,23 @@ class Log:
             path = jax.tree.map(lambda *leaves: np.concatenate(leaves), *paths)
         return rows, path
 
-    def restore(self, rows: Row, path: Any, judged: Any) -> None:
+    @property
+    def layers(self) -> Layers | None:
+        """What is known of the layers of a network, else None."""
+        return concatenate(self._layers)
+
+    def restore(
+        self, rows: Row, path: Any, judged: Any, layers: Layers | None = None
+    ) -> None:
         """Begin with rows of earlier.
 
         Args:
             rows: from `so_far`.
             path: likewise, () where it was None.
             judged: (n, 3) what `judged` held.
+            layers: what `layers` was.
         """
-        self._parts, self._paths = [rows], [path]
+        self._parts, self._paths, self._layers = [rows], [path], [layers]
         self.judged = [(int(e), int(s), float(loss)) for e, s, loss in judged]
 
     def trace(self) -> Trace:
@@ -107,7 +121,7 @@ class Log:
         columns = zip(*self.judged, strict=True) if self.judged else ((), (), ())
         epoch, step, loss = (np.array(column) for column in columns)
         curve = Validation(epoch.astype(int), step.astype(int), loss.astype(float))
-        return Trace(rows, curve, path)
+        return Trace(rows, curve, path, self.layers, self.offender)
 
     def close(self, closing: dict[str, Any], params: Any, *, replace: bool) -> None:
         """Make the last row one at the returned params.
@@ -128,6 +142,8 @@ class Log:
 
     def _drop_last(self) -> None:
         """Take back the newest row; the step before it says what it arrived at."""
+        layers = self.layers
+        self._layers = [None if layers is None else layers.before(self.last_step)]
         dropped = bool(self._parts[-1].finite[-1])
         for kept in (self._parts, self._paths):
             kept[-1] = jax.tree.map(lambda column: column[:-1], kept[-1])

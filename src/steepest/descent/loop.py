@@ -21,12 +21,14 @@ from steepest.descent.signals import listening
 from steepest.descent.snapshot import (
     Kept,
     Snapshot,
+    layers_from,
     numbered,
     path_from,
     restored,
     rows_from,
 )
 from steepest.descent.sources import ENDLESS, START, Mark, Source, Stretch
+from steepest.records.layers import array_of
 from steepest.records.state import Cursor, State
 from steepest.records.stop import Stop, Stopping
 
@@ -141,9 +143,9 @@ class Descent:
             self.leg = info["leg"]
         self.engine.recall(info["memory"])
         self.state = restored(arrays, "state", likes[self.leg])
-        self.log.restore(
-            rows_from(arrays), path_from(arrays, self.state.params), arrays["judged"]
-        )
+        path = path_from(arrays, self.state.params)
+        layers = layers_from(snapshot)
+        self.log.restore(rows_from(arrays), path, arrays["judged"], layers)
         if (kept := info["kept"]) is not None:
             like = likes[kept["leg"]]
             best = restored(arrays, "kept", (like.params, like.stats))
@@ -154,6 +156,9 @@ class Descent:
     def snapshot(self) -> Snapshot:
         """All that `go_on` needs, between two stretches."""
         rows, path = self.log.so_far()
+        layers, seen = self.log.layers, {}
+        if layers is not None:
+            seen = numbered("layers", (layers.step, array_of(layers)))
         kept, best = self.kept, {}
         if kept is not None:
             best = numbered("kept", (kept.params, kept.stats))
@@ -161,6 +166,7 @@ class Descent:
             **numbered("state", self.state),
             **numbered("rows", rows),
             **numbered("path", path),
+            **seen,
             **best,
             "judged": np.array(self.log.judged, float).reshape(-1, 3),
         }
@@ -172,6 +178,7 @@ class Descent:
             "kept": told and {k: told[k] for k in ("loss", "step", "epoch", "leg")},
             "escapes": self.escapes,
             "seconds": self.seconds,
+            "layers": None if layers is None else list(layers.names),
         }
         return Snapshot(arrays, info)
 
@@ -227,7 +234,7 @@ class Descent:
             stop = self._leave(stop)
         self.stop = stop or self._budget(interrupted=interrupted())
         told = self.state, recorded, rows.path, self.log, until, self.stop
-        return Event(*told, self.snapshot)
+        return Event(*told, self.snapshot, rows.layers)
 
     def _leave(self, stop: Stop) -> Stop | None:
         """Go on from elsewhere where there is a way: the jump is a step, too."""

@@ -10,6 +10,7 @@ from steepest.descent.jax_engine import Rows
 from steepest.descent.log import Log
 from steepest.descent.snapshot import Snapshot
 from steepest.descent.sources import Mark, Source, Stretch
+from steepest.records.layers import Layers
 from steepest.records.row import Row
 from steepest.records.state import State
 from steepest.records.stop import Stop, Stopping
@@ -27,6 +28,8 @@ class Event(NamedTuple):
     stop: Stop | None
     snapshot: Callable[[], Snapshot]
     """All that the descent can go on from; good until the next stretch."""
+    layers: Layers | None = None
+    """Of a network, what the new rows tell."""
 
 
 class Watcher(Protocol):

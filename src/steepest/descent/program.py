@@ -18,6 +18,7 @@ from steepest.core import tree
 from steepest.descent import judging
 from steepest.descent import rows as rows_of
 from steepest.descent.rows import Recorded
+from steepest.descent.weights import Spans, is_due, look, next_due, nothing_yet
 from steepest.problems.bounds import clip, free_slope, tame
 from steepest.problems.objectives import Objective
 from steepest.records.state import Cursor, Seen, State, Watch
@@ -36,6 +37,8 @@ class Plan(NamedTuple):
     """Whether the params of each row are recorded too."""
     stochastic: bool
     """Whether the batches differ: then no single value can be judged."""
+    layers: Spans = ()
+    """Where the weight matrices of a network lie, to be looked at."""
 
     @property
     def backs_off(self) -> bool:
@@ -142,12 +145,27 @@ def make_steps(
         now, _, rows = carry
         return on(now) & (rows.n < plan.capacity) if plan.capacity else on(now)
 
+    def looks(carry: tuple[Inner, Any, Recorded]) -> tuple[Inner, Any, Recorded]:
+        # up to a step that is looked at, or that step alone: both are rows' own
+        state = carry[0].state
+        alone, until = is_due(state.step), next_due(state.step)
+        until = jnp.where(alone, state.step + 1, until)
+        now, due, rows = jax.lax.while_loop(
+            lambda carry: more(carry) & (carry[0].state.step < until), outer, carry
+        )
+        rows = _look(plan, rows, state, now, alone=alone)
+        return now, due, rows
+
     path = state.params if plan.path else ()
     rows = rows_of.room(plan.capacity, path, state.watch.best_value.dtype)
     # A stretch may begin between two rows: then the mean goes on where it stood.
     due = rows_of.due_from(begin - 1) == begin - 1
     carry = Inner(state, jnp.zeros((), jnp.int32)), due, rows
-    now, _, rows = jax.lax.while_loop(more, outer, carry)
+    if plan.layers:
+        looked = nothing_yet(len(plan.layers), state.watch.best_value.dtype)
+        carry = carry[0], due, rows._replace(looked=looked)
+    body = looks if plan.layers else outer
+    now, _, rows = jax.lax.while_loop(more, body, carry)
     return now.state, rows, now.code
 
 
@@ -302,6 +320,26 @@ def _row(
         went=went,
         known=known,
     )
+
+
+def _look(
+    plan: Plan, rows: Recorded, then: State, now: Inner, *, alone: Any
+) -> Recorded:
+    """What a step alone, or the one at which the run stops, tells of the matrices."""
+    state, stops = now.state, now.code != 0
+    at = tree.select(stops, state.params, then.params)
+    step = jnp.where(stops, state.step, then.step)
+    looked = look(
+        rows.looked,
+        plan.layers,
+        state.watch.last.grad,
+        at,
+        state.params,
+        step,
+        went=~stops,
+        due=stops | alone,
+    )
+    return rows._replace(looked=looked)
 
 
 def _restart(plan: Plan, now: Inner, *, due: Any) -> Inner:

@@ -37,6 +37,8 @@ class Recorded(NamedTuple):
     numbers: Any
     """(capacity, fields of Info but the step): one array is one kernel, not many"""
     path: Any
+    looked: Any = None
+    """Of a network, what was seen of its weight matrices."""
 
 
 def stride_at(step: Any) -> Any:
@@ -123,9 +125,9 @@ def write(rows: Recorded, info: Info, at: Any, *, due: Any) -> Recorded:
 
     dtype = rows.numbers.dtype
     numbers = jnp.stack([jnp.asarray(x, dtype) for x in info[1:]])
-    return Recorded(
-        rows.n + due,
-        put(rows.step, info.step),
-        put(rows.numbers, numbers),
-        jax.tree.map(put, rows.path, at),
+    return rows._replace(
+        n=rows.n + due,
+        step=put(rows.step, info.step),
+        numbers=put(rows.numbers, numbers),
+        path=jax.tree.map(put, rows.path, at),
     )

@@ -14,6 +14,7 @@ import numpy as np
 
 from steepest.core.errors import DataError
 from steepest.core.tree import leaf_names
+from steepest.records.layers import Layers, layers_of
 from steepest.records.row import Row
 
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -107,6 +108,18 @@ def rows_from(arrays: Arrays) -> Row:
         return Row(*(arrays[f"rows.{i}"] for i in range(len(Row._fields))))
     except KeyError as error:
         raise DataError(f"the checkpoint lacks {error}; it is not complete.") from error
+
+
+def layers_from(snapshot: Snapshot) -> Layers | None:
+    """What was recorded of the layers of a network, None where nothing was.
+
+    Args:
+        snapshot: the whole of it.
+    """
+    names, arrays = snapshot.info.get("layers"), snapshot.arrays
+    if not names or "layers.0" not in arrays or "layers.1" not in arrays:
+        return None
+    return layers_of(names, arrays["layers.0"], arrays["layers.1"])
 
 
 def _array(leaf: Any) -> np.ndarray[Any, Any]:

@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from steepest.diagnosis.rates import round_down
+from steepest.diagnosis.case import Case
+from steepest.diagnosis.symptoms import findings_of
 from steepest.diagnosis.verdicts import failed
 from steepest.records.stop import Stop
 from steepest.records.trace import Trace
-from steepest.records.verdict import Finding, Kind, Verdict
+from steepest.records.verdict import Kind, Verdict
 
 SHRUNK = 1e-3
 """Steps lost to rounding settle a fit only where the gradient fell to this share of
 its start; otherwise the rate is merely small."""
 BETTER = 1e-3
-"""A loss lower by this share, a metric higher by this much, is better."""
+"""A loss lower by this share is better."""
 
 
-def judge_fit(
-    stop: Stop,
-    trace: Trace,
-    *,
-    settings: dict[str, Any],
-    score: str = "",
-    metric: tuple[float, float] | None = None,
-) -> Verdict:
+def judge_fit(case: Case, *, score: str = "") -> Verdict:
     """What a fit to a table came to.
 
     Args:
-        stop: why the run ended.
-        trace: its rows (the last at the returned params) and validation curve.
-        settings: learning_rate, epochs, gtol; what is left out is unknown.
+        case: its trace (the last row at the returned params), why it ended, its
+            settings (learning_rate, epochs, gtol; what is left out is unknown), and
+            what was measured at its end.
         score: one sentence about the metrics, for the headline.
-        metric: (the model's, the baseline's) number of a metric that is better when
-            larger, such as R2.
 
     Returns:
         The verdict. `converged` is true where the gradient over all rows is small,
@@ -44,34 +38,43 @@ def judge_fit(
 
     >>> from steepest.records import Row
     >>> rows = Row(*(np.array([2.0, 1.0]) for _ in Row._fields))
-    >>> judge_fit(Stop.PATIENCE, Trace(rows), settings={}, score="R2 0.9.").headline
+    >>> judge_fit(Case(Trace(rows), Stop.PATIENCE), score="R2 0.9.").headline
     'Stopped when the training loss no longer improved. R2 0.9.'
     """
+    stop = case.stop
+    assert stop is not None  # noqa: S101  a fit ends with a cause
+    if not case.on_table:  # estimators know no name of a target
+        case = case._replace(settings={"target": "y", **case.settings})
     if stop.failed:
-        return failed(stop, trace, None, settings)
-    nothing = _learned_nothing(trace, metric, settings)
-    findings = () if nothing is None else (nothing,)
+        verdict = failed(stop, case.trace, case.settings)
+        case = case._replace(kind=verdict.kind, converged=False).measured()
+        return replace(verdict, findings=findings_of(case))
+    words, kind, converged = _ending(stop, case.trace, case.settings)
+    case = case._replace(kind=kind, converged=converged).measured()
+    return Verdict(f"{words} {score}".strip(), kind, converged, findings_of(case))
+
+
+def _ending(
+    stop: Stop, trace: Trace, settings: Mapping[str, Any]
+) -> tuple[str, Kind, bool]:
+    """(in words, kind, converged) of an end that is no blow-up."""
     grad_norm, gtol = float(trace.grad_norm[-1]), settings.get("gtol")
     if gtol is not None and grad_norm <= gtol:
         words = f"Converged: the gradient over all rows is {grad_norm:.2g}."
-        return Verdict(f"{words} {score}".strip(), "minimum", True, findings)
-    stuck = nothing is not None and nothing.symptom == "learned_nothing"
-    improving, short = _still_improving(stop, trace)
-    if short is not None:
-        findings = (*findings, short)
+        return words, "minimum", True
     settled = stop in (Stop.PATIENCE, Stop.GRADIENT_SMALL, Stop.VALUE_FLAT) or (
         stop is Stop.PRECISION and trace.grad_norm[-1] <= SHRUNK * trace.grad_norm[0]
     )
     # Descent that met gtol had no further to go, though the best came before.
-    settled = settled and (not stuck or stop is Stop.GRADIENT_SMALL)
+    settled = settled and (fell(trace) or stop is Stop.GRADIENT_SMALL)
     converged = settled or stop is Stop.TARGET
-    kind: Kind = "noise_floor" if converged else "not_stationary"
     words = _words(stop, trace, settings)
-    words += "; the loss is still falling." if improving else "."
-    return Verdict(f"{words} {score}".strip(), kind, converged, findings)
+    falling = not converged and _falls(trace)
+    words += "; the loss is still falling." if falling else "."
+    return words, "noise_floor" if converged else "not_stationary", converged
 
 
-def _words(stop: Stop, trace: Trace, settings: dict[str, Any]) -> str:
+def _words(stop: Stop, trace: Trace, settings: Mapping[str, Any]) -> str:
     curve = trace.validation
     judged = "validation" if len(curve.loss) else "training"
     met = "Converged: descent on all rows met gtol"
@@ -97,60 +100,28 @@ def _words(stop: Stop, trace: Trace, settings: dict[str, Any]) -> str:
     }.get(stop, stop.value[:-1])
 
 
-def _learned_nothing(
-    trace: Trace, metric: tuple[float, float] | None, settings: dict[str, Any]
-) -> Finding | None:
-    """A loss that never fell, or a model no better than the trivial prediction."""
+def fell(trace: Trace) -> bool:
+    """Whether the loss fell at all: on validation rows, where there are any.
+
+    Args:
+        trace: of a fit.
+
+    >>> from steepest.records import Row
+    >>> fell(Trace(Row(*(np.array([2.0, 2.1]) for _ in Row._fields))))
+    False
+    """
     losses = trace.validation.loss if len(trace.validation.loss) else trace.value
     losses = losses[np.isfinite(losses)]
     if len(losses) < 2 or trace.step[-1] == 0:
-        return None
-    first, last, best = float(losses[0]), float(losses[-1]), float(np.min(losses))
-    evidence = {"loss_start": first, "loss_best": best, "loss_end": last}
-    fell = best < first - BETTER * abs(first)
-    beats = fell
-    if metric is not None and np.isfinite(metric).all():
-        evidence |= {"metric": metric[0], "metric_baseline": metric[1]}
-        beats = metric[0] > metric[1] + BETTER
-    if beats:
-        return None  # also where the start was good already
-    if fell:
-        advice = (
-            "the model is not better than the baseline: run more epochs, raise "
-            "learning_rate, or try another model or other columns."
-        )
-        return Finding("no_better_than_baseline", "warning", advice, evidence)
-    rose = last > first + BETTER * abs(first)
-    advice, remedy = _other_rate(settings.get("learning_rate"), rose=rose)
-    return Finding("learned_nothing", "warning", advice, evidence, remedy=remedy)
+        return True
+    first, best = float(losses[0]), float(np.min(losses))
+    return best < first - BETTER * abs(first)
 
 
-def _other_rate(rate: float | None, *, rose: bool) -> tuple[str, dict[str, Any]]:
-    if rose:
-        told, factor = "the loss rose: lower learning_rate", 0.1
-        more = "; if that brings nothing, the columns may say nothing of the target"
-    else:
-        told, factor = "the loss hardly moved: raise learning_rate", 10.0
-        more = " or beyond, or run more epochs"
-    if rate is None:
-        return f"{told}.", {}
-    new = round_down(rate * factor)
-    return f"{told}, to {new:g}{more}.", {"learning_rate": new}
-
-
-def _still_improving(stop: Stop, trace: Trace) -> tuple[bool, Finding | None]:
+def _falls(trace: Trace) -> bool:
     """Whether the last epoch improved the validation loss by more than 0.1 %."""
     loss = trace.validation.loss
-    ended = stop is Stop.PATIENCE or stop.converged
-    if ended or len(loss) < 3:
-        return False, None
+    if len(loss) < 3:
+        return False
     before, last = float(np.min(loss[:-1])), float(loss[-1])
-    if not last < before - 1e-3 * abs(before):
-        return False, None
-    finding = Finding(
-        "budget_short",
-        "info",
-        "more epochs would help.",
-        {"validation_loss_before": before, "validation_loss": last},
-    )
-    return True, finding
+    return last < before - BETTER * abs(before)

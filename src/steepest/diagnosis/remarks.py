@@ -76,6 +76,7 @@ def backed_off(
     *,
     advised: bool = False,
     edge: bool = False,
+    came_far: bool = False,
 ) -> Finding | None:
     """That the run met inf or nan and went back to its best point, with shorter steps.
 
@@ -84,6 +85,7 @@ def backed_off(
         settings: learning_rate, optimizer_chosen, searches; see `judge_point`.
         advised: whether a graver finding names a rate already.
         edge: whether the run ended at the edge of the function's domain.
+        came_far: whether the run gained what was within its reach all the same.
 
     >>> import numpy as np
     >>> from steepest.records import Row
@@ -119,4 +121,5 @@ def backed_off(
     auto = "" if settings.get("optimizer_chosen") == "auto" else ", or optimizer='auto'"
     advice = f"{advice}: start with learning_rate={rate:g}{auto}."
     remedy = {"learning_rate": rate}
-    return Finding("backed_off", "warning", advice, evidence, span, remedy)
+    severity = "info" if came_far else "warning"
+    return Finding("backed_off", severity, advice, evidence, span, remedy)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from steepest.records.stop import Stop
 from steepest.records.verdict import Finding, Verdict
 
+STEPS = ("budget_short", "step_too_small", "step_too_large", "ill_conditioned")
+"""Symptoms of runs that fell short: near the minimum, this one did not."""
 CLOSE, TINY = 1e-3, 1e-5
 """The end counts as the minimum where that is at most this share of the value lower, or
 this number for targets of deviation 1."""
@@ -74,7 +76,8 @@ def judge_rounded(
             f"the minimum is at most {gap.most:.2g} lower than where descent ended."
         )
         found = Finding("kinks_rounded", "info", advice, evidence)
-        verdict = replace(verdict, findings=(*verdict.findings, found))
+        kept = tuple(one for one in verdict.findings if one.symptom not in STEPS)
+        verdict = replace(verdict, findings=(*kept, found))
         if validated:
             return verdict
         words = f"Converged: the minimum is at most {gap.most:.2g} lower."

@@ -5,139 +5,132 @@ from __future__ import annotations
 from typing import Any
 
 from steepest.diagnosis.advice import at_lower_bound, climbs, short_of, too_small
-from steepest.diagnosis.probes.curvature import Curvature
-from steepest.diagnosis.probes.places import Place
-from steepest.diagnosis.rates import (
-    KINK,
-    STABLE,
-    overshoots,
-    reached,
-    smaller,
-    steepest,
-)
+from steepest.diagnosis.case import Case
+from steepest.diagnosis.harm import is_harmed
 from steepest.records.stop import Stop
 from steepest.records.trace import Trace
-from steepest.records.verdict import Finding, Kind, Verdict
+from steepest.records.verdict import Finding, Kind
+
+SMALL_GRADIENT = "at a minimum the gradient is 0: Fermat's rule"
 
 
-def not_stationary(
-    stop: Stop,
-    trace: Trace,
-    curvature: Curvature | None,
-    further: tuple[float, float] | None,
-    settings: dict[str, Any],
-    place: Place,
-) -> Verdict:
-    """An end where the gradient is large.
+def short_words(case: Case) -> str:
+    """The headline on an end where the gradient is large.
 
     Args:
-        stop: why the run ended.
-        trace: its rows, the last at the returned point.
-        curvature: there, None when unknown.
-        further: (distance, gain) of a better value nearby, None where there is none.
-        settings: as for `judge_point`.
-        place: what stands in the way.
+        case: with what was seen around its end.
 
     >>> import numpy as np
     >>> from steepest.records import Row
     >>> rows = Trace(Row(*(np.ones(1) for _ in Row._fields)))
-    >>> not_stationary(Stop.MAX_STEPS, rows, None, None, {}, Place("edge")).converged
-    False
+    >>> short_words(Case(rows, Stop.INTERRUPTED))
+    'Not converged: interrupted; what was reached is returned (value 1, gradient ...'
     """
+    return f"Not converged: {_why(case)} ({end_of(case.trace)})."
+
+
+def unexplained(case: Case) -> Finding:
+    """An end where the gradient is large, and no symptom says why.
+
+    Args:
+        case: measured.
+    """
+    further, place, trace = case.further, case.place, case.trace
+    assert case.stop is not None  # noqa: S101  runs of our own end with a cause
+    settings = dict(case.settings)
     gain = further[1] if further else 0.0
-    advice, remedy = short_of(stop, trace, settings, gain, place=place)
-    reference = ""
+    advice, remedy = short_of(case.stop, trace, settings, gain, place=place)
     evidence = {
         "grad_norm": float(trace.grad_norm[-1]),
         "grad_norm_start": float(trace.grad_norm[0]),
         "gtol": float(settings.get("gtol") or 0.0),
     }
-    leaps = overshoots(trace, climbs=climbs(settings))
-    if leaps and stop is not Stop.INTERRUPTED and place.kind == "plain":
-        rate = reached(trace, settings)
-        kink = rate is not None and curvature and rate * steepest(curvature) > KINK
-        advice, remedy = smaller(rate, None if kink else curvature, 0.5)
-        advice, reference = f"the steps leap to and fro: {advice}", STABLE
-        evidence |= leaps
-    if further is not None and not stop.budget:
+    if further is not None and not case.stop.budget:
         evidence |= {"distance": further[0], "gain": further[1]}
     if place.size:
         evidence[{"jump": "jump"}.get(place.kind, "noise")] = place.size
-    why = _why(stop, trace, further, settings, place, measured=curvature is not None)
-    words = f"Not converged: {why} ({end_of(trace)})."
-    finding = Finding(
+    return Finding(
+        "not_stationary",
+        "warning" if is_harmed(case) or not _settled(case) else "info",
+        advice,
+        evidence,
+        remedy=remedy,
+        reference=SMALL_GRADIENT,
+    )
+
+
+def _settled(case: Case) -> bool:
+    """Whether an end by steps of their own length, at no edge, may be near enough."""
+    plain = case.place.kind in ("plain", "ridge")
+    return plain and not case.settings.get("searches")
+
+
+def _why(case: Case) -> str:
+    """Why a run ended where the gradient is large."""
+    stop, place, further = case.stop, case.place, case.further
+    assert stop is not None  # noqa: S101  runs of our own end with a cause
+    if stop is Stop.PRECISION and at_lower_bound(case.trace, dict(case.settings)):
+        return "the value came down to lower_bound, where no step is made"
+    why = f"{stop.value[0].lower()}{stop.value[1:-1]}"
+    if stop is Stop.PRECISION and case.settings.get("searches"):
+        why = "no step finds a better value"
+    if place.kind != "plain" and stop is not Stop.INTERRUPTED:
+        stands = place.why("rises" if case.climbs else "falls")
+        return f"{why}, and {stands}" if stop.budget else stands
+    if further is not None and not stop.budget:
+        return f"{why}, but {_better(further, case)}"
+    if case.curvature is None and stop in (Stop.VALUE_FLAT, Stop.STEP_SMALL):
+        return f"{why}, and without curvature (not measured) that proves no end"
+    return why
+
+
+def goes_on_words(case: Case, *, level: bool) -> str:
+    """The headline on a gradient that met gtol on a slope that does not end there.
+
+    Args:
+        case: whose `further` is known.
+        level: whether the gradient is exactly 0.
+    """
+    assert case.further is not None  # noqa: S101  asked before
+    return (
+        f"Not converged: the gradient is {'0' if level else 'small'}, but "
+        f"{_better(case.further, case)} ({end_of(case.trace)})."
+    )
+
+
+def goes_on(case: Case, *, level: bool) -> Finding:
+    """A small gradient on a slope that goes on, which no symptom explains.
+
+    Args:
+        case: whose `further` is known.
+        level: whether the gradient is exactly 0.
+
+    >>> from steepest.records import Row
+    >>> rows = Trace(Row(*([0.0] for _ in Row._fields)))
+    >>> goes_on(Case(rows, further=(1.0, 0.5)), level=True).remedy
+    {'escape': True}
+    """
+    assert case.further is not None  # noqa: S101  asked before
+    distance, gain = case.further
+    trace, settings = case.trace, dict(case.settings)
+    gtol = float(settings.get("gtol") or 0.0)
+    advice, remedy = _closer(trace, settings, distance, gtol)
+    if level:
+        advice, remedy = _off_level(settings)
+    evidence = {
+        "grad_norm": float(trace.grad_norm[-1]),
+        "gtol": gtol,
+        "distance": distance,
+        "gain": gain,
+    }
+    return Finding(
         "not_stationary",
         "warning",
         advice,
         evidence,
         remedy=remedy,
-        reference=reference,
+        reference=SMALL_GRADIENT,
     )
-    return Verdict(words, "not_stationary", converged=False, findings=(finding,))
-
-
-def _why(
-    stop: Stop,
-    trace: Trace,
-    further: tuple[float, float] | None,
-    settings: dict[str, Any],
-    place: Place,
-    *,
-    measured: bool,
-) -> str:
-    """Why a run ended where the gradient is large."""
-    if stop is Stop.PRECISION and at_lower_bound(trace, settings):
-        return "the value came down to lower_bound, where no step is made"
-    why = f"{stop.value[0].lower()}{stop.value[1:-1]}"
-    if stop is Stop.PRECISION and settings.get("searches"):
-        why = "no step finds a better value"
-    if place.kind != "plain" and stop is not Stop.INTERRUPTED:
-        stands = place.why("rises" if climbs(settings) else "falls")
-        return f"{why}, and {stands}" if stop.budget else stands
-    if further is not None and not stop.budget:
-        return f"{why}, but {_better(further, settings)}"
-    if not measured and stop in (Stop.VALUE_FLAT, Stop.STEP_SMALL):
-        return f"{why}, and without curvature (not measured) that proves no end"
-    return why
-
-
-def goes_on(
-    trace: Trace,
-    further: tuple[float, float],
-    settings: dict[str, Any],
-    *,
-    level: bool,
-) -> Verdict:
-    """A gradient that met gtol on a slope that does not end there.
-
-    Args:
-        trace: its rows, the last at the returned point.
-        further: (distance, gain) of the better value nearby.
-        settings: as for `judge_point`.
-        level: whether the gradient is exactly 0.
-
-    >>> from steepest.records import Row
-    >>> rows = Trace(Row(*([0.0] for _ in Row._fields)))
-    >>> goes_on(rows, (1.0, 0.5), {}, level=True).findings[0].remedy
-    {'escape': True}
-    """
-    distance, gain = further
-    gtol, grad_norm = float(settings.get("gtol") or 0.0), float(trace.grad_norm[-1])
-    words = (
-        f"Not converged: the gradient is {'0' if level else 'small'}, but "
-        f"{_better(further, settings)} ({end_of(trace)})."
-    )
-    advice, remedy = _closer(trace, settings, distance, gtol)
-    if level:
-        advice, remedy = _off_level(settings)
-    evidence = {
-        "grad_norm": grad_norm,
-        "gtol": gtol,
-        "distance": distance,
-        "gain": gain,
-    }
-    finding = Finding("not_stationary", "warning", advice, evidence, remedy=remedy)
-    return Verdict(words, "not_stationary", converged=False, findings=(finding,))
 
 
 def _closer(
@@ -163,62 +156,33 @@ def _off_level(settings: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return advice, {"escape": True}
 
 
-def _better(further: tuple[float, float], settings: dict[str, Any]) -> str:
+def _better(further: tuple[float, float], case: Case) -> str:
     distance, gain = further
-    verb = "rises" if climbs(settings) else "falls"
+    verb = "rises" if case.climbs else "falls"
     return (
         f"the slope goes on: the value {verb} by {gain:.2g} more within "
         f"{distance:.2g} * (1 + |params|)"
     )
 
 
-def wrong_kind(
-    kind: Kind,
-    goal: str,
-    trace: Trace,
-    curvature: Curvature | None,
-    settings: dict[str, Any],
-) -> Verdict:
-    """A stationary point that is not of the kind that was asked for.
+def wrong_kind(kind: Kind, goal: str, trace: Trace) -> str:
+    """The headline on a stationary point that is not of the kind that was asked for.
 
     Args:
         kind: what it is.
         goal: what was asked for.
         trace: its rows, the last at the returned point.
-        curvature: there.
-        settings: as for `judge_point`.
 
     >>> from steepest.records import Row
     >>> rows = Trace(Row(*([0.0] for _ in Row._fields)))
-    >>> wrong_kind("saddle", "minimum", rows, Curvature(-1.0, 1.0, 0.0), {}).converged
-    False
+    >>> wrong_kind("maximum", "minimum", rows)
+    'Stopped at a maximum, not a minimum (value 0, gradient norm 0).'
     """
-    assert curvature is not None  # noqa: S101  only a measured kind can be wrong
-    evidence = {
-        "eigenvalue_min": curvature.smallest,
-        "eigenvalue_max": curvature.largest,
-    }
     words = {
         "plateau": "Stopped on a plateau: neither gradient nor curvature show a way",
         "saddle": "Stopped at a saddle: the function still curves away on both sides",
     }.get(kind, f"Stopped at a {kind}, not a {goal}")
-    advice = "start elsewhere: a small random shift of the start is enough"
-    remedy: dict[str, Any] = {}
-    if kind == "saddle":
-        advice = (
-            "set escape=True to leave along its negative curvature, or start elsewhere"
-        )
-        remedy = {"escape": True}
-    if kind == "plateau":
-        advice = "start elsewhere, nearer to where the function slopes"
-        advice, remedy = too_small(trace, settings) or (advice, remedy)
-        advice = advice.removesuffix(".")
-    reference = "second derivative test on the eigenvalues of the Hessian"
-    finding = Finding(
-        kind, "warning", f"{advice}.", evidence, remedy=remedy, reference=reference
-    )
-    headline = f"{words} ({end_of(trace)})."
-    return Verdict(headline, kind, converged=False, findings=(finding,))
+    return f"{words} ({end_of(trace)})."
 
 
 def end_of(trace: Trace) -> str:

@@ -8,15 +8,25 @@ from typing import Any
 
 import numpy as np
 
-from steepest.diagnosis.advice import climbs
+from steepest.diagnosis.case import NOTHING, Case
 from steepest.diagnosis.failures import failed
+from steepest.diagnosis.harm import is_harmed
 from steepest.diagnosis.probes.curvature import Curvature
 from steepest.diagnosis.probes.kinks import BALANCED, RIDGE
 from steepest.diagnosis.probes.places import Place
+from steepest.diagnosis.probes.slopes import Mismatch
 from steepest.diagnosis.probes.ways import Way
 from steepest.diagnosis.rates import back_offs, steepest
 from steepest.diagnosis.remarks import backed_off, bounded, noisy, where
-from steepest.diagnosis.shortfalls import end_of, goes_on, not_stationary, wrong_kind
+from steepest.diagnosis.shortfalls import (
+    end_of,
+    goes_on,
+    goes_on_words,
+    short_words,
+    unexplained,
+    wrong_kind,
+)
+from steepest.diagnosis.symptoms import GRAVITY, findings_of
 from steepest.records.stop import Stop
 from steepest.records.trace import Trace
 from steepest.records.verdict import Finding, Kind, Verdict
@@ -41,6 +51,7 @@ def judge_point(
     settings: dict[str, Any],
     held: Mapping[str, float] | None = None,
     imbalance: float | None = None,
+    slope: Mismatch | None = None,
 ) -> Verdict:
     """What a descent on a function came to.
 
@@ -55,6 +66,7 @@ def judge_point(
             bad trials back by itself); what is left out is unknown.
         held: the coordinates that lie on bounds and where, see `on_bounds`.
         imbalance: of the slopes around, see `kinks.imbalance`; None when unknown.
+        slope: where the gradient was found to be wrong, see `slopes.mismatch`.
 
     Returns:
         The verdict. `converged` is true at a minimum (climbing: a maximum) and where
@@ -63,42 +75,87 @@ def judge_point(
         value that stopped changing alone is none.
 
     >>> from steepest.records import Row
-    >>> rows = Row(*([0.0, 0.0] for _ in Row._fields))._replace(grad_norm=[2.0, 0.0])
+    >>> rows = Row(*(np.zeros(2) for _ in Row._fields))
+    >>> rows = rows._replace(grad_norm=np.array([2.0, 0.0]))
     >>> saddle = Curvature(smallest=-2.0, largest=2.0, noise=1e-12)
     >>> judge_point(Stop.GRADIENT_SMALL, Trace(rows), saddle, settings={}).kind
     'saddle'
     """
-    held = held or {}
+    case = Case(trace, stop, settings, curvature=curvature, way=way)
+    case = case._replace(slope=slope, place=_place(way))
+    return judge_case(case, held=held or {}, imbalance=imbalance)[0]
+
+
+def judge_case(
+    case: Case,
+    *,
+    held: Mapping[str, float] = NOTHING,
+    imbalance: float | None = None,
+) -> tuple[Verdict, Case]:
+    """The verdict of `judge_point`, and the case as it was judged.
+
+    Args:
+        case: trace, stop, settings, and what was measured at the end.
+        held: as for `judge_point`.
+        imbalance: as for `judge_point`.
+    """
+    stop, trace, settings = case.stop, case.trace, dict(case.settings)
+    assert stop is not None  # noqa: S101  runs of our own end with a cause
+    remarks: list[Finding | None] = []
     if stop.failed:
-        verdict, remarks = failed(stop, trace, curvature, settings), []
+        verdict = failed(stop, trace, settings)
+        case = case._replace(kind=verdict.kind, converged=False).measured()
     else:
-        kink, place = imbalance is not None and imbalance <= BALANCED, _place(way)
         if imbalance is not None and BALANCED < imbalance <= RIDGE:
-            place = place if place.kind != "plain" else Place("ridge")
-        verdict = _judge(stop, trace, curvature, way, settings, held, place, kink=kink)
-        remarks = [bounded(held, fixed=_fixed(settings)), noisy(verdict, place)]
+            ridge = case.place if case.place.kind != "plain" else Place("ridge")
+            case = case._replace(place=ridge)
+        kink = imbalance is not None and imbalance <= BALANCED
+        verdict, case = _judge(case, held, kink=kink)
+        remarks = [bounded(held, fixed=_fixed(settings)), noisy(verdict, case.place)]
+    found = _explained(case)
     remarks += [Finding("note", "info", note) for note in settings.get("notes", ())]
-    advised = any("learning_rate" in finding.remedy for finding in verdict.findings)
-    edge = not verdict.converged and _place(way).kind == "edge"
-    remarks = [backed_off(trace, settings, advised=advised, edge=edge), *remarks]
-    found = (*verdict.findings, *(remark for remark in remarks if remark is not None))
-    gravest = sorted(found, key=lambda finding: finding.severity == "info")
-    return replace(verdict, findings=tuple(gravest))
+    advised = any("learning_rate" in finding.remedy for finding in found)
+    edge = not verdict.converged and case.place.kind == "edge"
+    came_far = verdict.converged or not is_harmed(case)
+    back = backed_off(trace, settings, advised=advised, edge=edge, came_far=came_far)
+    remarks = [back, *remarks]
+    found = (*found, *(remark for remark in remarks if remark is not None))
+    gravest = sorted(found, key=lambda finding: GRAVITY.index(finding.severity))
+    return replace(verdict, findings=tuple(gravest)), case
+
+
+def _explained(case: Case) -> tuple[Finding, ...]:
+    """The findings of symptoms; where none explains a bad end, one that tells of it."""
+    found = findings_of(case)
+    bad = [finding for finding in found if finding.severity != "info"]
+    if case.converged or bad or any(one.symptom == "budget_short" for one in found):
+        return found
+    if case.stop is not None and case.stop.failed:
+        return found
+    met = meets_gtol(case.trace, dict(case.settings)) and case.further is not None
+    if met and not _pressed(case.way, case.place, dict(case.settings)):
+        level = case.way is not None and case.way.level
+        return (goes_on(case, level=level), *found)
+    return (unexplained(case), *found)
 
 
 def _judge(
-    stop: Stop,
-    trace: Trace,
-    curvature: Curvature | None,
-    way: Way | None,
-    settings: dict[str, Any],
-    held: Mapping[str, float],
-    place: Place,
-    *,
-    kink: bool,
-) -> Verdict:
-    """The verdict on a run that did not blow up."""
-    goal: Kind = "maximum" if climbs(settings) else "minimum"
+    case: Case, held: Mapping[str, float], *, kink: bool
+) -> tuple[Verdict, Case]:
+    """The verdict on a run that did not blow up, and the case as it was judged."""
+    verdict, further, limit = _headline(case, held, kink=kink)
+    case = case._replace(kind=verdict.kind, converged=verdict.converged)
+    return verdict, case._replace(further=further, limit=limit).measured()
+
+
+def _headline(
+    case: Case, held: Mapping[str, float], *, kink: bool
+) -> tuple[Verdict, tuple[float, float] | None, str]:
+    """(verdict without findings, a better value nearby, what limits the gradient)."""
+    trace, curvature, way, place = case.trace, case.curvature, case.way, case.place
+    settings, stop = dict(case.settings), case.stop
+    assert stop is not None  # noqa: S101  runs of our own end with a cause
+    goal: Kind = "maximum" if case.climbs else "minimum"
     small = meets_gtol(trace, settings) and not _pressed(way, place, settings)
     drop = abs(float(trace.value[0]) - float(trace.value[-1]))
     further = None if way is None else way.further(drop, small=small)
@@ -117,20 +174,26 @@ def _judge(
         stationary = False  # nobody looked: no claim
     if stop in (Stop.VALUE_FLAT, Stop.STEP_SMALL):
         stationary |= settled
+
+    def told(words: str, kind: Kind, *, converged: bool = False) -> Any:
+        why = limit if converged and not small and not limit.startswith(",") else ""
+        return Verdict(words, kind, converged), further, why
+
     if stop is Stop.TARGET:
         words = f"The target was reached: {end_of(trace)}."
-        return Verdict(words, kind if stationary else "not_stationary", converged=True)
+        return told(words, kind if stationary else "not_stationary", converged=True)
     if not stationary:
-        return not_stationary(stop, trace, curvature, further, settings, place)
+        return told(short_words(case._replace(further=further)), "not_stationary")
     if kind != goal and not (kind == "plateau" and further is not None):
-        return wrong_kind(kind, goal, trace, curvature, settings)
+        return told(wrong_kind(kind, goal, trace), kind)
     if further is not None:
         level = way is not None and way.level
-        return goes_on(trace, further, settings, level=level)
+        words = goes_on_words(case._replace(further=further), level=level)
+        return told(words, "not_stationary")
     on = f" on the bounds ({where(held)})" if held else ""
-    limit = "" if small else limit
-    words = f"Converged to a {goal}{on}{_how(curvature)}{limit}: {end_of(trace)}."
-    return Verdict(words, kind, converged=True)
+    shown = "" if small else limit
+    words = f"Converged to a {goal}{on}{_how(curvature)}{shown}: {end_of(trace)}."
+    return told(words, kind, converged=True)
 
 
 def _how(curvature: Curvature | None) -> str:

@@ -25,6 +25,7 @@ from steepest.data.orders import split
 from steepest.descent.linear_tables import Table
 from steepest.descent.loop import descend
 from steepest.diagnosis import judge_fit
+from steepest.diagnosis.case import Case
 from steepest.diagnosis.rounding import judge_rounded
 from steepest.estimators.network_stream import NetworkStream
 from steepest.estimators.networks import Learnt, learn, that_count
@@ -205,7 +206,7 @@ class Descent(BaseEstimator):
         found = widened(legs.tree_of(fit, np_tree(ended.params)), used, width)
         settings = self._told(rule, numbers, plan)
         settings |= {"penalty": fit.numbers["objective"], "chosen": reason}
-        verdict = judge_fit(ended.stop, ended.trace, settings=settings)
+        verdict = judge_fit(Case(ended.trace, ended.stop, settings))
         if gap is not None:
             verdict = judge_rounded(
                 verdict, ended.stop, gap, validated=held is not None

@@ -21,6 +21,8 @@ from steepest.core.errors import UsageError
 from steepest.data.blocks import batch_rows
 from steepest.data.target import Target
 from steepest.diagnosis import judge_fit
+from steepest.diagnosis.case import Case
+from steepest.diagnosis.probes.units import units_of
 from steepest.estimators.rows import plain
 from steepest.estimators.scale import Scale
 from steepest.problems.losses import Loss
@@ -129,7 +131,9 @@ def learn(
     fitting = fitting._replace(start=start, precision=precision)
     ended, _ = fitting.run([])
     settings = _told(asked, fitting, plan)
-    verdict = judge_fit(ended.stop, ended.trace, settings=settings)
+    end = ended.state.params, ended.state.stats
+    units = units_of(recipe, fitting.fresh(), end, table.train.inputs)
+    verdict = judge_fit(Case(ended.trace, ended.stop, settings, units=units))
     params, stats = jax.device_get((ended.params, ended.stats))
     run = make_run(ended, params=params, verdict=verdict, settings=settings)
     return Learnt(recipe, params, stats, scale), run

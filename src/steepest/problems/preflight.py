@@ -7,6 +7,7 @@ resolved, proves nothing, and a gradient is refused only where it is surely wron
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -79,21 +80,74 @@ def check_gradient(
     Traceback (most recent call last):
     steepest.core.errors.DataError: grad is not the gradient of the function: ...
     """
+    fault = refuted(fn, point, grad, eps=eps, seed=seed)
+    if fault is None:
+        return
+    head = "grad is not the gradient of the function"
+    if fault.coordinate is None:
+        raise DataError(f"{head}: along random directions the slope is another.")
+    said = (
+        f"{head}: at the start {name(fault.coordinate)} has {fault.given:.6g}, but "
+        f"the slope there is {fault.slope:.6g} (central difference)."
+    )
+    raise DataError(f"{said} {fault.hint}".rstrip())
+
+
+class Fault(NamedTuple):
+    """How a gradient differs from the slope."""
+
+    coordinate: int | None
+    """The worst coordinate, None where no coordinate alone shows the fault."""
+    given: float = np.nan
+    slope: float = np.nan
+    hint: str = ""
+    """What one factor says where it explains every coordinate."""
+
+
+def refuted(
+    fn: Callable[[Vector], float],
+    point: Vector,
+    grad: Vector,
+    *,
+    eps: float,
+    seed: int = 0,
+    glances: int | None = None,
+) -> Fault | None:
+    """What is wrong with a gradient; None where nothing contradicts it.
+
+    Args:
+        fn: vector -> value. Where it raises or is not finite, nothing is known.
+        point: (n,) where to look.
+        grad: (n,) the gradient given there.
+        eps: rounding of the values, relative.
+        seed: of the directions.
+        glances: look along so many random directions only, and closely only where two
+            values contradict; None to look as `check_gradient` does.
+
+    >>> wrong = np.array([2.0, 3.0])
+    >>> fault = refuted(lambda x: float(x @ x), np.ones(2), wrong, eps=2.2e-16)
+    >>> fault.coordinate, fault.given, round(fault.slope, 6)
+    (1, 3.0, 2.0)
+    """
     scale, n = np.maximum(1.0, np.abs(point)), len(point)
     rays = _Rays(fn, point, eps)
     rng = np.random.default_rng(seed)
-    axes = (_axis(i, scale) for i in range(n))
-    directions = axes if n <= FEW else _directions(scale, rng)
-    steps = np.array([rays.refutes(float(grad @ ray), ray) for ray in directions])
+    axes = n <= (FEW if glances is None else min(glances, FEW))
+    some = (_axis(i, scale) for i in range(n)) if axes else _directions(scale, rng)
+    ahead = [*itertools.islice(some, n if axes else glances or FEW)]
+    if glances is not None:
+        ahead = [ray for ray in ahead if rays.differs(float(grad @ ray), ray)]
+    steps = np.array([rays.refutes(float(grad @ ray), ray) for ray in ahead])
     if not steps.any():
-        return
+        return None
     step = float(steps[steps > 0][0])
     indices = np.arange(n) if n <= MOST else rng.choice(n, MOST, replace=False)
     slopes = np.array(
         [rays.quotient(_axis(i, scale), step) / scale[i] for i in indices.tolist()]
     )
-    among = steps > 0 if n <= FEW else np.isfinite(slopes)
-    raise DataError(_fault(grad[indices], slopes, indices, among, scale, name))
+    told = axes and len(steps) == n
+    among = steps > 0 if told else np.isfinite(slopes)
+    return _fault(grad[indices], slopes, indices, among, scale)
 
 
 class _Rays:
@@ -125,6 +179,11 @@ class _Rays:
         values = self.values(direction, step, 1)
         with np.errstate(all="ignore"):
             return float((values[2] - values[0]) / (2 * step))
+
+    def differs(self, slope: float, direction: Vector) -> bool:
+        """Whether two values alone contradict a slope."""
+        step = self.eps ** (1 / 3)
+        return _look(self.values(direction, step, 1), slope, step, self.eps).disagrees
 
     def refutes(self, slope: float, direction: Vector) -> float:
         """The step length that shows most clearly that a slope is wrong; 0: none."""
@@ -192,27 +251,18 @@ def _directions(scale: Vector, rng: np.random.Generator) -> Iterator[Vector]:
 
 
 def _fault(
-    grad: Vector,
-    slopes: Vector,
-    indices: Vector,
-    among: Vector,
-    scale: Vector,
-    name: Callable[[int], str],
-) -> str:
-    """The message: the worst coordinate, and what is wrong with all of them."""
+    grad: Vector, slopes: Vector, indices: Vector, among: Vector, scale: Vector
+) -> Fault:
+    """The worst coordinate, and what is wrong with all of them."""
     with np.errstate(all="ignore"):
         error = np.abs(grad - slopes) * scale[indices]
         share = error / np.maximum(np.abs(grad), np.abs(slopes)) / scale[indices]
     error = np.where(among & (share > CLOSE), error, -1.0)
-    head = "grad is not the gradient of the function"
     if not (error > 0).any():
-        return f"{head}: along random directions the slope is another."
+        return Fault(None)
     worst = int(np.argmax(error))
-    said = (
-        f"{head}: at the start {name(int(indices[worst]))} has {grad[worst]:.6g}, but "
-        f"the slope there is {slopes[worst]:.6g} (central difference)."
-    )
-    return f"{said} {_hint(grad, slopes)}".rstrip()
+    found = float(grad[worst]), float(slopes[worst])
+    return Fault(int(indices[worst]), *found, _hint(grad, slopes))
 
 
 def _hint(grad: Vector, slopes: Vector) -> str:

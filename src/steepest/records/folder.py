@@ -33,13 +33,18 @@ from steepest.core.files import (
     written_for,
 )
 from steepest.core.locks import lock, refuse_locked
+from steepest.records import layers as layers_of
 from steepest.records import row as rows_of
 from steepest.records.checkpoint import clear_checkpoints
+from steepest.records.layers import Layers
+from steepest.records.offender import offender_from_json
 from steepest.records.row import Row
 from steepest.records.run import SCHEMA, Run
 from steepest.records.trace import Trace, Validation
 
 RUN, TRACE, MODEL = "run.json", "trace.jsonl", "model.json"
+WATCHED = "watched.json"
+"""What is known of a run that another library makes and steepest watches."""
 ASKED, LOCK = "asked.json", ".steepest.lock"
 """What an unfinished run was asked, and the file that its process holds."""
 PART = ".part"
@@ -51,6 +56,7 @@ _MARKS = {
     TRACE + PART: b'{"step": ',
     MODEL: b'"steepest.model/',
     ASKED: b'"steepest.asked/',
+    WATCHED: b'"steepest.watched/',
 }
 """What each file begins with: another program's file of this name is left alone."""
 _WEIGHTS = re.compile(r"weights-([0-9a-f]{12})\.safetensors")
@@ -196,18 +202,20 @@ def _take_back(folder: Path, error: BaseException | None) -> None:
             forget_unfinished(folder)
 
 
-def row_lines(rows: Row, path: Any) -> Iterator[str]:
+def row_lines(rows: Row, path: Any, layers: Layers | None = None) -> Iterator[str]:
     """Each row as a line of JSON, with its params when the path is recorded.
 
     Args:
         rows: a struct of arrays.
         path: the tree of params with one leading axis, an entry a row; or None.
+        layers: of a network.
 
     >>> one = Row(*([k] for k in range(12)), finite=[True])
     >>> next(row_lines(one, None))[:23]
     '{"step": 0, "epoch": 1,'
     """
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(plain.as_plain(path))]
+    told = layers_of.to_rows(layers)
     for k in range(len(rows.value)):
         line: dict[str, Any] = {
             name: plain.number_to_json(column[k])
@@ -215,6 +223,8 @@ def row_lines(rows: Row, path: Any) -> Iterator[str]:
         }
         if leaves:
             line["params"] = [plain.array_to_json(leaf[k]) for leaf in leaves]
+        if told and int(rows.step[k]) in told:
+            line["layers"] = told[int(rows.step[k])]
         yield json.dumps(line) + "\n"
 
 
@@ -247,10 +257,11 @@ def stage_run(run: Run, folder: Path) -> str:
         DataError: the folder cannot be written.
     """
     finish_save(folder)
-    lines = "".join(row_lines(run.trace.rows, run.trace.path)).encode()
+    told = run.trace
+    lines = "".join(row_lines(told.rows, told.path, told.layers)).encode()
     write_atomic(folder / (TRACE + PART), lines)
-    trace = run.trace.to_json()
-    kept = {name: trace[name] for name in ("validation", "path_layout")}
+    trace = told.to_json()
+    kept = {name: trace[name] for name in ("validation", "path_layout", "offender")}
     seal = {"bytes": len(lines), "sha256": sha256(lines)}
     content = {**run.to_json(trace=False), **kept, "trace_file": seal}
     return write_json(folder / (RUN + PART), content)
@@ -358,7 +369,21 @@ def read_rows(path: Path) -> tuple[Row, list[Any]]:
     Raises:
         DataError: the file is missing or a line in its midst is damaged.
     """
-    return _parse(_read(path), path)
+    rows, leaves, _ = _parse(_read(path), path)
+    return rows, leaves
+
+
+def read_trace(path: Path) -> Trace:
+    """The rows of a trace file and their layers: all that a file alone can tell.
+
+    Args:
+        path: the file.
+
+    Raises:
+        DataError: as `read_rows`.
+    """
+    rows, _, layers = _parse(_read(path), path)
+    return Trace(rows, layers=layers)
 
 
 def _read_run(folder: Path, content: dict[str, Any]) -> Run:
@@ -366,7 +391,7 @@ def _read_run(folder: Path, content: dict[str, Any]) -> Run:
         seal, layout = content["trace_file"], content["path_layout"]
         path = _trace_file(folder, seal)
         data = _read(path)[: seal["bytes"]]
-        rows, paths = _parse(data, path)
+        rows, paths, layers = _parse(data, path)
         if sha256(data) != seal["sha256"]:
             raise DataError(
                 f"{path}: damaged, its checksum does not match; restore it from a copy."
@@ -375,7 +400,9 @@ def _read_run(folder: Path, content: dict[str, Any]) -> Run:
         curve = Validation.from_json(content["validation"])
     except KeyError as error:
         raise DataError(f"{folder / RUN}: without {error}, not complete.") from error
-    return Run.from_json(content, trace=Trace(rows, curve, stacked))
+    offender = offender_from_json(content.get("offender"))
+    trace = Trace(rows, curve, stacked, layers, offender)
+    return Run.from_json(content, trace=trace)
 
 
 def _trace_file(folder: Path, seal: dict[str, Any]) -> Path:
@@ -413,22 +440,25 @@ def _read(path: Path) -> bytes:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
-def _parse(data: bytes, path: Path) -> tuple[Row, list[Any]]:
+def _parse(data: bytes, path: Path) -> tuple[Row, list[Any], Layers | None]:
     lines = data.splitlines()
-    kept: dict[int, tuple[list[Any], Any]] = {}
+    kept: dict[int, tuple[list[Any], Any, Any]] = {}
     for number, line in enumerate(lines, 1):
         try:
             item = json.loads(line)
             numbers = [_entry(name, item[name]) for name in Row._fields]
+            layers = layers_of.row_from_json(item.get("layers"))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             if number == len(lines):
                 break
             raise DataError(f"{path}: line {number} is damaged ({error}).") from error
-        kept[int(item["step"])] = numbers, item.get("params")
+        kept[int(item["step"])] = numbers, item.get("params"), layers
     steps = sorted(kept)
     columns = zip(*(kept[step][0] for step in steps), strict=True)
     rows = Row(*map(list, columns)) if steps else rows_of.empty()
-    return rows_of.concatenate([rows]), [kept[step][1] for step in steps]
+    paths = [kept[step][1] for step in steps]
+    layers = layers_of.from_rows({step: kept[step][2] for step in steps})
+    return rows_of.concatenate([rows]), paths, layers
 
 
 def _entry(name: str, item: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,13 @@ class Run:
         seconds: wall-clock time, compilation included.
         settings: everything that was asked and chosen, as plain data.
         environment: versions and machine, as plain data.
+        measured: what its judge measured at its end, as plain data, so that it can be
+            judged anew; None for a run of an earlier version.
+        asked: what was asked, as plain data, where the run was saved: so that it can
+            be made again from its folder.
+        again: makes the same run anew with other options, such as
+            `again(learning_rate=0.01)`: a Run, or of a fit a Fitted. None for a run
+            that was read from a file or pickled.
 
     SciPy's names `x`, `fun`, `nit`, `success` and `message` are read-only aliases.
     """
@@ -46,6 +54,13 @@ class Run:
     seconds: float
     settings: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
+    measured: dict[str, Any] | None = None
+    asked: dict[str, Any] | None = field(default=None, compare=False)
+    again: Callable[..., Any] | None = field(default=None, compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but `again`, which holds the user's own objects."""
+        return {**self.__dict__, "again": None}
 
     @property
     def converged(self) -> bool:
@@ -82,6 +97,8 @@ class Run:
             "settings": self.settings,
             "environment": self.environment,
             "params_layout": layout,
+            "measured": self.measured,
+            "asked": self.asked,
         }
         return {**content, "trace": self.trace.to_json()} if trace else content
 
@@ -119,6 +136,8 @@ class Run:
                 seconds=data["seconds"],
                 settings=data["settings"],
                 environment=data["environment"],
+                measured=data.get("measured"),
+                asked=data.get("asked"),
             )
         except KeyError as error:
             raise DataError(f"a run without {error}: it is not complete.") from error

@@ -10,6 +10,8 @@ import numpy as np
 
 from steepest.core import plain
 from steepest.records import row as rows_of
+from steepest.records.layers import Layers
+from steepest.records.offender import Offender, offender_from_json
 from steepest.records.row import Row
 
 
@@ -69,11 +71,15 @@ class Trace:
         validation: the validation curve, empty without validation data.
         path: the tree of params with one leading axis, an entry a row; None when
             it was not recorded.
+        layers: of a network, what is known of each of its weight matrices.
+        offender: what was not finite first, where that ended the run.
     """
 
     rows: Row
     validation: Validation = field(default_factory=Validation.empty)
     path: Any = None
+    layers: Layers | None = None
+    offender: Offender | None = None
 
     def __len__(self) -> int:
         """How many rows there are."""
@@ -93,6 +99,8 @@ class Trace:
             "validation": _columns(self.validation),
             "path": path,
             "path_layout": layout,
+            "layers": None if self.layers is None else self.layers.to_json(),
+            "offender": None if self.offender is None else self.offender._asdict(),
         }
 
     @classmethod
@@ -114,7 +122,11 @@ class Trace:
         path = data["path"]
         if path is not None:
             path = plain.tree_from_json(path, data["path_layout"])
-        return cls(Row(**read), validation, path)
+        layers = data.get("layers")  # an older run has none
+        if layers is not None:
+            layers = Layers.from_json(layers)
+        offender = offender_from_json(data.get("offender"))
+        return cls(Row(**read), validation, path, layers, offender)
 
 
 def _columns(struct: Any) -> dict[str, list[Any]]:

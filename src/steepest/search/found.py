@@ -49,7 +49,7 @@ class Restarts:
         outside: runs that ended outside of the bounds their starts were drawn from.
         seconds: wall-clock time, compilation included.
         settings: everything that was asked and chosen, as plain data.
-        again: makes the best run alone.
+        again: makes the run from one of the starts alone.
         look: finds the distinct points, see `points`.
     """
 
@@ -61,13 +61,24 @@ class Restarts:
     outside: int
     seconds: float
     settings: dict[str, Any]
-    again: Callable[[], Run] = field(compare=False)
+    again: Callable[[int], Run] = field(compare=False)
     look: Callable[[], tuple[Point, ...]] = field(compare=False)
 
     @functools.cached_property
     def best(self) -> Run:
         """The best run, made once more alone, with its trace and verdict."""
-        return self.again()
+        return self.run(int(self.ends.start[0]))
+
+    def run(self, start: int) -> Run:
+        """The run from one of the starts, made once more alone.
+
+        Its verdict knows what the other runs found: `local_minimum` where it ended at
+        a minimum and they found a better one.
+
+        Args:
+            start: row of `starts`; `ends.start` tells which run began where.
+        """
+        return self.again(start)
 
     @functools.cached_property
     def points(self) -> tuple[Point, ...]:

@@ -12,6 +12,7 @@ import jax
 from steepest.descent.parts import Event
 from steepest.descent.watchers.writing import Writing
 from steepest.records.folder import PART, TRACE, row_lines
+from steepest.records.layers import Layers
 from steepest.records.row import Row
 
 
@@ -24,14 +25,14 @@ class TraceFile:
     Args:
         folder: the run folder.
         writing: takes what goes wrong; None for one of its own.
-        before: (rows, path) of the part of the run that came before, if any.
+        before: (rows, path, layers) of the part of the run that came before, if any.
     """
 
     def __init__(
         self,
         folder: Path,
         writing: Writing | None = None,
-        before: tuple[Row, Any] | None = None,
+        before: tuple[Row, Any, Layers | None] | None = None,
     ) -> None:
         self._path = folder / (TRACE + PART)
         self._writing = writing or Writing(folder)
@@ -47,7 +48,7 @@ class TraceFile:
 
     def tell(self, event: Event) -> None:
         """Write the new rows."""
-        self._add(event.rows, event.path)
+        self._add(event.rows, event.path, event.layers)
 
     def close(self) -> None:
         """The last row follows with the run itself."""
@@ -55,11 +56,11 @@ class TraceFile:
             with self._writing.outlived():
                 self._file.close()
 
-    def _add(self, rows: Row, path: Any) -> None:
+    def _add(self, rows: Row, path: Any, layers: Layers | None) -> None:
         if self._file is None:
             return
         path = path if jax.tree.leaves(path) else None
-        self._waiting += "".join(row_lines(rows, path)).encode()
+        self._waiting += "".join(row_lines(rows, path, layers)).encode()
         with self._writing.outlived():
             self._write(self._file)
 

@@ -1,0 +1,1 @@
+"""Faults planted into healthy runs: what the verdict says of both."""

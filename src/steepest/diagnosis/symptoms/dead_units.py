@@ -1,0 +1,84 @@
+"""Dead units: hidden units whose output is the same on every row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from steepest.diagnosis.case import Case
+from steepest.diagnosis.signals import (
+    FAINT,
+    asked_rate,
+    changed,
+    has_failed,
+    is_stuck,
+    option,
+    signals_of,
+)
+from steepest.records.verdict import Finding
+
+MOST = 0.9
+"""A layer with this share of its units dead lets next to nothing pass."""
+FAMILY = ("relu", "leaky_relu", "gelu")
+"""Activations that are flat on one side."""
+REFERENCE = (
+    "Lu, Shin, Su, Karniadakis 2019, Dying ReLU and initialization, arXiv 1903.06733; "
+    "Maas, Hannun, Ng 2013, Rectifier nonlinearities"
+)
+
+
+def find(case: Case) -> Finding | None:
+    """A layer that died, in a run that is stuck.
+
+    Args:
+        case: of a fit with its units.
+    """
+    units, signals = case.units, signals_of(case)
+    if units is None or units.activation not in FAMILY or not units.dead:
+        return None
+    if signals is None or not is_stuck(case, signals) or has_failed(case):
+        return None
+    layer = max(range(len(units.dead)), key=lambda i: units.dead[i])
+    if units.dead[layer] < MOST:
+        return None
+    before = max(units.dead_start)
+    born = before >= MOST
+    if not born and signals.first[0] < FAINT:
+        return None  # nothing reached them: they died of that
+    words, remedy = _born(case) if born else _killed(case)
+    when = "before the first step" if born else "by the end"
+    advice = (
+        f"{units.dead[layer]:.0%} of the units of hidden layer {layer + 1} give the "
+        f"same output on every row {when}: {words}."
+    )
+    evidence = {
+        "dead_start": before,
+        "dead_end": units.dead[layer],
+        "hidden_layer": float(layer + 1),
+        "learned": signals.learned,
+    }
+    last = int(case.trace.step[-1])
+    return Finding(
+        *("dead_units", "warning", advice, evidence, (0, last), remedy),
+        reference=REFERENCE,
+    )
+
+
+def _born(case: Case) -> tuple[str, dict[str, Any]]:
+    """Another start, or another activation."""
+    if option(case, "init", "auto") in ("zeros", "normal"):
+        return "take init='auto'", changed(case, init="auto")
+    if option(case, "norm", "none") == "none":
+        return "take norm='batch', which keeps units awake", changed(case, norm="batch")
+    return "take activation='leaky_relu'", changed(case, activation="leaky_relu")
+
+
+def _killed(case: Case) -> tuple[str, dict[str, Any]]:
+    """Shorter steps, that do not throw the units out of reach of the rows."""
+    rate = asked_rate(case)
+    if rate is None:
+        return "take activation='leaky_relu'", changed(case, activation="leaky_relu")
+    words = (
+        f"learning_rate={rate:g} is too large; optimizer='auto' needs none, and "
+        "activation='leaky_relu' cannot die"
+    )
+    return words, {"optimizer": "auto", "learning_rate": None}

@@ -1,0 +1,1 @@
+"""Explanations: each number of a step by hand, and the gradient flowing backwards."""
