@@ -20,7 +20,7 @@ from bench.diagnosis import functions, networks, published, replay, tables
 from bench.diagnosis.plans import FAULTS, Family, Made, Plan, rounds
 
 ALARMS = ("warning", "error")
-SEEDS = {"functions": 8, "tables": 4, "networks": 6}
+SEEDS = {"functions": 6, "tables": 3, "networks": 5}
 """Of each family, when all is run."""
 FEWEST = 6
 """Plans that a group has at least."""

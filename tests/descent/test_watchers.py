@@ -22,7 +22,12 @@ def event(step=0, *, epoch=0, stop=None, n=1):
     state = types.SimpleNamespace(step=step, cursor=Cursor(epoch, 0))
     snapshot = Snapshot({"x": np.ones(1)}, {"leg": 0})
     return types.SimpleNamespace(
-        rows=Row(**columns), path=(), stop=stop, state=state, snapshot=lambda: snapshot
+        rows=Row(**columns),
+        path=(),
+        layers=None,
+        stop=stop,
+        state=state,
+        snapshot=lambda: snapshot,
     )
 
 
@@ -166,7 +171,7 @@ def test_rows_that_found_no_room_are_written_later(tmp_path, room):
 
 def test_rows_of_before_come_first(tmp_path):
     before = event(0, n=3)
-    trace = TraceFile(tmp_path, before=(before.rows, []))
+    trace = TraceFile(tmp_path, before=(before.rows, [], None))
     trace.open()
     trace.tell(event(3, n=2))
     trace.close()
