@@ -25,6 +25,8 @@ SCHEMA = {
     "seconds": float,
     "settings": dict,
     "environment": dict,
+    "asked": type(None),
+    "measured": dict,
     "params_layout": dict,
 }
 FINDING = {"symptom", "severity", "evidence", "advice", "steps", "remedy", "reference"}

@@ -89,7 +89,7 @@ _output_options = together(
 @click.command(
     "explain",
     cls=Command,
-    help="""Explain FORMULA at a point, and the steps of descent from there.
+    help="""Explain FORMULA at a point, and each step of descent.
 
     Each partial derivative as a formula and as a number, the gradient and its
     direction, each step with all its numbers. FORMULA may also be a function of the

@@ -37,6 +37,10 @@ TURNS = -0.2
 TAIL = 0.2
 """The last part of the run, over which steps and gradients are taken together."""
 
+FEW, HALF, AGREE = 60, 0.5, 0.3
+"""A fit of so few steps, whose loss is above this share of where it began, and whose
+gradients agree so well from batch to batch, has only begun."""
+
 
 class Hover(NamedTuple):
     """A fit whose batches keep it above its optimum."""
@@ -141,3 +145,17 @@ def turns_back(case: Case) -> bool:
     """
     hover = hover_of(case)
     return hover is not None and hover.cosine < TURNS
+
+
+def is_early(case: Case) -> bool:
+    """Whether a fit on batches made so few steps that it has only begun.
+
+    Args:
+        case: of it.
+    """
+    steps = int(case.trace.step[-1]) if len(case.trace) else 0
+    hover = hover_of(case)
+    if not 0 < steps < FEW or hover is None or not hover.cosine > AGREE:
+        return False
+    fall = case.falls_seen[0]
+    return fall.now > HALF * fall.top > 0

@@ -12,6 +12,9 @@ from steepest.records.stop import Stop
 STUCK = 0.1
 """A run that took off less than this share of the loss of the best constant prediction
 has learned next to nothing."""
+LITTLE, CLEAR = 0.02, 0.4
+"""A metric speaks against a loss that fell by less than the first share only where it
+is above the baseline by the second share of what it could be."""
 FAINT = 1e-3
 """A reach below it: no step on the layer changes the loss."""
 END = 0.2
@@ -112,14 +115,23 @@ def is_stuck(case: Case, signals: Signals) -> bool:
     if case.stop is Stop.INTERRUPTED:
         return False
     worse = signals.learned < -STUCK
-    return has_failed(case) or worse or (signals.learned < STUCK and not _beats(case))
+    return (
+        has_failed(case)
+        or worse
+        or (signals.learned < STUCK and not _beats(case, signals.learned))
+    )
 
 
-def _beats(case: Case) -> bool:
-    """Whether a metric tells that the model is clearly better than the baseline."""
+def _beats(case: Case, learned: float) -> bool:
+    """Whether a metric tells that the model is clearly better than the baseline.
+
+    Ranks of a hundred rows may do so by chance, where the loss never fell.
+    """
     if case.metric is None or not np.isfinite(case.metric).all():
         return False
-    return case.metric[0] > case.metric[1] + STUCK
+    ours, baseline = case.metric
+    least = CLEAR * (1 - baseline) if learned < LITTLE else STUCK
+    return ours > baseline + least
 
 
 def asked_rate(case: Case) -> float | None:

@@ -9,7 +9,13 @@ import math
 
 import numpy as np
 
-from steepest.diagnosis.batches import hover_of, turns_back, usual_rate
+from steepest.diagnosis.batches import (
+    FEW,
+    hover_of,
+    is_early,
+    turns_back,
+    usual_rate,
+)
 from steepest.diagnosis.case import Case
 from steepest.diagnosis.lacks import CLOSE, HARMED, fall_of, lack_of, rate_of, times_of
 from steepest.diagnosis.rates import round_down
@@ -18,9 +24,11 @@ from steepest.records.verdict import Finding
 
 SHORTER = 10.0
 """A rate so many times below the usual one may be raised."""
-FEW, FAR_SHORTER = 60, 300.0
-"""So few steps go nowhere at any rate but the best: only one so many times below the
+FAR_SHORTER = 300.0
+"""Few steps go nowhere at any rate but the best: only one so many times below the
 usual one is to blame."""
+USUAL = 500
+"""Steps that a fit takes at least, of one that has only begun."""
 MOVED = 0.1
 """Params that went less than this share of their length hardly moved."""
 ROSE = 1e-3
@@ -134,19 +142,25 @@ def short(case: Case) -> Finding | None:
     stop, fall, lack = case.stop, fall_of(case), lack_of(case)
     if stop is None or not stop.budget or case.converged:
         return None
-    harmed = lack > _allowed(case)
+    early = is_early(case)
+    harmed = early or lack > _allowed(case)
     known = case.reach is not None  # then the fall alone says nothing
     if not harmed and (known or fall is None or fall.share_left < WORTH):
         return None
     name, now, need = _needed(case)
-    evidence = {"share_left": lack, f"{name}_needed": float(need)}
+    evidence = {f"{name}_needed": float(need)}
+    if math.isfinite(lack):
+        evidence["share_left"] = lack
     if fall is not None:
         judged = "validation" if fall.validated else "training"
         gained = f"{fall.gained:.2g} over the last {fall.steps:,.0f} steps"
         told = f"the {judged} loss, {fall.now:.3g}, was still falling, by {gained}"
         evidence |= {"loss": fall.now, "gained_last": fall.gained}
+    elif case.reach is None:
+        loss, steps = case.falls_seen[0].now, int(case.trace.step[-1])
+        told = f"after {steps} steps the loss is still {loss:.3g}"
+        evidence |= {"loss": loss}
     else:
-        assert case.reach is not None  # noqa: S101  else no lack is known
         told = (
             f"the training loss is {case.reach.now:.3g}, and these columns allow "
             f"{case.reach.least:.3g}"
@@ -175,6 +189,8 @@ def _needed(case: Case) -> tuple[str, int, int]:
     fall, times = fall_of(case), times_of(case)
     if fall is not None:
         times = max(times, 1 + fall.steps_to(CLOSE) / done)
+    if is_early(case):
+        times = max(times, USUAL / done / SPARE)
     times = float(np.clip(SPARE * times, 1.5, MOST))
     if case.stop is Stop.MAX_STEPS:
         return "max_steps", done, _round_up(times * done)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from steepest.diagnosis.case import Case
 from steepest.diagnosis.signals import (
     FAINT,
+    Signals,
     asked_rate,
     changed,
     has_failed,
@@ -18,6 +21,8 @@ from steepest.records.verdict import Finding
 
 MOST = 0.9
 """A layer with this share of its units dead lets next to nothing pass."""
+HIDDEN, SILENT = 2, 1e-6
+"""Matrices of the smallest network with hidden units, and a reach that is none."""
 FAMILY = ("relu", "leaky_relu", "gelu")
 """Activations that are flat on one side."""
 REFERENCE = (
@@ -33,9 +38,11 @@ def find(case: Case) -> Finding | None:
         case: of a fit with its units.
     """
     units, signals = case.units, signals_of(case)
-    if units is None or units.activation not in FAMILY or not units.dead:
-        return None
     if signals is None or not is_stuck(case, signals) or has_failed(case):
+        return None
+    if units is None:
+        return _silent(case, signals)
+    if units.activation not in FAMILY or not units.dead:
         return None
     layer = max(range(len(units.dead)), key=lambda i: units.dead[i])
     if units.dead[layer] < MOST:
@@ -56,6 +63,31 @@ def find(case: Case) -> Finding | None:
         "hidden_layer": float(layer + 1),
         "learned": signals.learned,
     }
+    last = int(case.trace.step[-1])
+    return Finding(
+        *("dead_units", "warning", advice, evidence, (0, last), remedy),
+        reference=REFERENCE,
+    )
+
+
+def _silent(case: Case, signals: Signals) -> Finding | None:
+    """A network of the user's own, in which no weight matrix moves the loss.
+
+    Gradients that vanish on their way reach the last matrix still; where they do not,
+    the units before it are at zero on every row.
+    """
+    reach = np.maximum(signals.first, signals.late)
+    if len(reach) < HIDDEN or reach.max() > SILENT:
+        return None
+    words = "start their biases at 0 and their weights at random, or take model='mlp'"
+    remedy: dict[str, Any] = {"model": "mlp"}
+    if option(case, "kind") == "mlp":
+        words, remedy = _born(case)
+    advice = (
+        "no weight matrix moves the loss, from the first step on, as hidden units give "
+        f"zero on every row: {words}."
+    )
+    evidence = {"reach_most": float(reach.max()), "learned": signals.learned}
     last = int(case.trace.step[-1])
     return Finding(
         *("dead_units", "warning", advice, evidence, (0, last), remedy),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.diagnosis.batches import Hover, hover_of, lacks, turns_back
+from steepest.diagnosis.batches import Hover, hover_of, is_early, lacks, turns_back
 from steepest.diagnosis.case import Case
 from steepest.diagnosis.lacks import fall_of, rate_of
 from steepest.records.verdict import Finding
@@ -41,6 +41,8 @@ def find(case: Case) -> Finding | None:
         return None
     rate = rate_of(case)
     if rate is None or rate[1] < STEADY or turns_back(case):
+        return None
+    if is_early(case):
         return None
     hover = hover_of(case)
     if hover is None or hover.cosine > AIMED or not _is_owed(case, hover):
