@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.api.evidence import Evidence, evidence_of
+from steepest.api.evidence import UNFINISHED, Evidence, evidence_of
 from steepest.api.fitted import Fitted, load
 from steepest.api.remedies import (
     NOTHING_TRIED,
@@ -173,7 +173,9 @@ def diagnose(what: Any, *, remedy: bool = False) -> Diagnosis:
     if found.missing:
         told = f"not there: {', '.join(found.missing)}; judged without."
         notes = (*notes, Finding("note", "info", told))
-    verdict = replace(verdict, findings=(*verdict.findings, *notes))
+    ended = found.what != UNFINISHED  # one that goes on has not done what was asked
+    findings = (*verdict.findings, *notes)
+    verdict = replace(verdict, findings=findings, converged=verdict.converged and ended)
     missing = (*found.missing, *missing)
     told = verdict, _read(found), missing
     tried = try_remedies(_subject(what, found), verdict) if remedy else NOTHING_TRIED
@@ -184,6 +186,11 @@ def _subject(what: Any, found: Evidence) -> Any:
     """What can be made again: the Run, or of a table the Fitted with its metrics."""
     if isinstance(what, Fitted):
         return what
+    if found.what == UNFINISHED:
+        raise UsageError(
+            f"remedy=True: the run in {found.path} has not ended; go on with it first "
+            f"(steepest resume {found.path}), or run it again."
+        )
     if found.run is None:
         raise UsageError(
             f"remedy=True: {found.what} cannot be made again. Give a run of "

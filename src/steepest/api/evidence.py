@@ -8,8 +8,11 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from steepest.core.errors import DataError, UsageError
 from steepest.core.files import read_json
@@ -38,6 +41,7 @@ FIELDS = {
     "learning_rate": "learning rates",
 }
 """What rows may lack, in words."""
+UNFINISHED = "an unfinished run"
 OURS = {"step", "value", "evals", "finite"}
 """Names that only rows of steepest's own have all of."""
 
@@ -226,20 +230,34 @@ def _folder(folder: Path) -> Evidence:
     rows = next((one for one in (part, trace) if _has_rows(one)), None)
     settings = _settings(folder)
     begun = (folder / ASKED).is_file() or part.is_file()
-    missing = ("the end of the run (it goes on, or was killed)",) if begun else ()
+    end = "the end of the run (it goes on, or was killed)"
+    missing = (end if begun else f"a whole {RUN}, which tells why the run ended",)
     notes = (f"{wrong} Judged by its rows.",) if wrong else ()
     if rows is None:
         return _checkpoint(folder, settings, wrong, missing)
     more = {"missing": missing, "settings": settings}
     found = _own_rows(rows, **more)
     judged = _judged(folder)
+    if not begun:
+        found = found._replace(trace=_as_it_went(found.trace))
     if len(judged.loss):
         keep = found.trace
         trace_ = Trace(keep.rows, judged, layers=keep.layers)
         missing = tuple(m for m in found.missing if m != "validation losses")
         found = found._replace(trace=trace_, missing=missing)
-    what = "an unfinished run" if begun else "a run folder"
+    what = UNFINISHED if begun else "a run folder"
     return found._replace(what=what, path=str(folder), notes=(*notes, *found.notes))
+
+
+def _as_it_went(trace: Trace) -> Trace:
+    """Without the closing row of a run that ended elsewhere than at its best point."""
+    value = trace.value
+    if len(trace) < 3 or np.isfinite(trace.update_norm[-1]):
+        return trace
+    if not value[-1] < value[-2] or value[-1] > value[:-1].min():
+        return trace
+    rows = Row(*(column[:-1] for column in trace.rows))
+    return replace(trace, rows=rows)
 
 
 def _has_rows(path: Path) -> bool:
@@ -257,7 +275,7 @@ def _checkpoint(
         if len(trace):
             note = "the rows are those of its newest checkpoint."
             more = {"settings": settings, "missing": missing, "notes": (note,)}
-            return _of_trace(trace, "an unfinished run", str(folder), **more)
+            return _of_trace(trace, UNFINISHED, str(folder), **more)
     if wrong:
         raise DataError(wrong)
     raise DataError(f"{folder}: {_no_run(folder)}")

@@ -176,6 +176,11 @@ def _again_of(what: Any) -> Again:
             "saved in."
         )
     record = Asked(**run.asked)
+    if isinstance(record.subject, dict) and "object" in record.subject:
+        raise UsageError(
+            f"remedy=True: the run was given {record.subject['object']}, which no "
+            "folder holds: give diagnose the Run or the Fitted as it was returned."
+        )
     check_files(record.files)
     given = {name: given_back(item, name) for name, item in record.options.items()}
     name = "data" if record.door == "fit" else "objective"
@@ -228,7 +233,7 @@ def _try(
     gain = (after - before if up else before - after) / max(_scale(best, before), 1e-12)
     helps = gain > BETTER or (gone and gain >= -BETTER and _ails(verdict, symptom))
     helps |= gone and symptom in TRUST
-    helps |= run.converged and not run_of(best).converged and gain >= -BETTER
+    helps |= run.converged and not run_of(best).converged and gain >= 0
     outcome = run.verdict.headline
     return Trial(symptom, remedy, name, before, after, bool(helps), outcome), found
 

@@ -47,6 +47,8 @@ def say_tried(found: Diagnosis) -> None:
     Args:
         found: a diagnosis with remedies.
     """
+    from steepest.api.remedies import TRUST
+
     say()
     if not found.tried:
         say("No remedy was tried: no finding names one.")
@@ -56,6 +58,9 @@ def say_tried(found: Diagnosis) -> None:
     lines = [_line(trial, typed(trial.remedy, door)) for trial in found.tried]
     say_table([("measure", "before", "after", "", "remedy"), *lines])
     for trial in found.tried:
+        if trial.helps and trial.symptom in TRUST:
+            say(f"  {typed(trial.remedy, door)}: kept, though the numbers are worse:")
+            say(f"  those before it were not to be trusted ({trial.symptom}).")
         if trial.failed:
             say(f"  {typed(trial.remedy, door)}: {trial.outcome}")
     say()

@@ -34,12 +34,22 @@ keep."""
 PLAIN = ("gd", "momentum", "nesterov")
 TURNS = -0.2
 """Gradients of successive batches that turn back so much undo each other's steps."""
+LOUD = 0.15
+"""This is a rough estimate: no alarm below so much of the gain, where nothing else
+tells what was within reach."""
 TAIL = 0.2
 """The last part of the run, over which steps and gradients are taken together."""
 
-FEW, HALF, AGREE = 60, 0.5, 0.3
+FEW, HALF, AGREE, FEWEST = 60, 0.5, 0.3, 8
 """A fit of so few steps, whose loss is above this share of where it began, and whose
-gradients agree so well from batch to batch, has only begun."""
+gradients agree so well from batch to batch, has only begun; and so has one
+epoch of fewer steps than the last."""
+
+THROWN, FAR = 3.0, 10.0
+"""So many times the loss before training is a loss that steps threw there."""
+LOST, LEFT = 0.9, 0.3
+"""The best of such a fit still has the first share of the loss of a constant; or, if
+it ended above its start after being thrown far, the second share."""
 
 
 class Hover(NamedTuple):
@@ -53,9 +63,9 @@ class Hover(NamedTuple):
     """of successive gradients"""
 
     @property
-    def costs(self) -> bool:
-        """Whether the noise costs more of the gain than it may."""
-        return self.excess > HARMED * self.gain
+    def loud(self) -> bool:
+        """Whether the noise costs so much of the gain that it cannot be chance."""
+        return self.excess > LOUD * self.gain
 
 
 def usual_rate(case: Case) -> tuple[float, str] | None:
@@ -154,8 +164,36 @@ def is_early(case: Case) -> bool:
         case: of it.
     """
     steps = int(case.trace.step[-1]) if len(case.trace) else 0
-    hover = hover_of(case)
-    if not 0 < steps < FEW or hover is None or not hover.cosine > AGREE:
+    hover, found = hover_of(case), case.falls_seen
+    if not 0 < steps < FEW or not found:
         return False
-    fall = case.falls_seen[0]
-    return fall.now > HALF * fall.top > 0
+    ahead = hover is not None and hover.cosine > AGREE
+    brief = steps < FEWEST and case.settings.get("epochs") == 1
+    return (ahead or brief) and found[0].now > HALF * found[0].top > 0
+
+
+def thrown(case: Case) -> float:
+    """How many times the loss before training it was thrown to; 0 where no harm came.
+
+    Args:
+        case: of a fit.
+    """
+    found, value = case.falls_seen, np.asarray(case.trace.value, float)[:-1]
+    value = value[~np.isnan(value)]
+    if not found or not len(value):
+        return 0.0
+    last, judged = found[-1], found[0]
+    begun = [abs(float(value[0])), case.constant or 0.0]
+    begun += [judged.start] if judged.validated else []
+    # one batch may hold the outliers: only the mean of many tells
+    high = max(last.start, last.now) if case.noise is not None else float(value.max())
+    times = high / max(begun) if max(begun) > 0 else 0.0
+    if not times > THROWN:
+        return 0.0
+    if case.reach is not None:
+        return times if lack_of(case) > HARMED else 0.0
+    curve = np.asarray(case.trace.validation.loss, float)
+    best = float(np.nanmin(curve)) if judged.validated else judged.now
+    risen = times > FAR or case.noise is None
+    risen = risen and judged.now > judged.start and best > LEFT * judged.top
+    return times if risen or best > LOST * judged.top else 0.0

@@ -172,7 +172,11 @@ def _way_of(seen: np.ndarray, sign: float) -> End:
         words = f"The loss {rose} again: {best}, {end} at the end, {n}."
         advice = "keep the params of the best row, and lower learning_rate before it."
         return End(words, "not_stationary", advice=advice)
-    if drop <= max(clear, SHARE * abs(middles.first)):
+    if not seen.any():
+        return End(f"Settled: the loss is 0 in all {n}.", "noise_floor", True)
+    whole = float(seen[0]) - middles.last
+    at_once = whole > max(CLEAR * middles.noise, SHARE * abs(float(seen[0])))
+    if drop <= max(clear, SHARE * abs(middles.first)) and not at_once:
         advice = "try learning_rate 10 times as large, then 10 times as small."
         return End(f"The loss never {fell}: {numbers}.", "plateau", advice=advice)
     noise = f" beyond its noise of {middles.noise:.2g}"

@@ -13,6 +13,8 @@ from steepest.records.stop import Stop
 
 SHARE = 1e-3
 """A run that made all but this share of the gain within its reach came far enough."""
+TURNS, BACK = 20, -0.9
+"""So many last steps whose gradients turn back as much leap to and fro."""
 
 
 def still_to_gain(case: Case) -> float:
@@ -86,9 +88,28 @@ def is_harmed(case: Case) -> bool:
     if case.on_table:
         return lack_of(case) > HARMED
     share = share_left(case)
+    guessed = case.tail is not None and case.tail.law == "none" and not case.further
+    if (math.isnan(share) or guessed) and _leap(case) <= SHARE:
+        return False
     if math.isnan(share):
         return case.converged is False
     return share > SHARE
+
+
+def _leap(case: Case) -> float:
+    """What the last step promised, as a share of all gained, of steps that turn back.
+
+    At a kink slopes never get small; steps to and fro across it tell by their length
+    how far it is. inf where steps do not turn back.
+    """
+    trace = case.trace
+    cosine = trace.cosine[np.isfinite(trace.cosine)][-TURNS:]
+    steps = np.flatnonzero(np.isfinite(trace.update_norm))
+    gained = abs(float(trace.value[0]) - float(trace.value[-1]))
+    if len(cosine) < TURNS or np.median(cosine) > BACK or not len(steps):
+        return math.inf
+    promise = trace.update_norm[steps[-1]] * trace.grad_norm[steps[-1]]
+    return float(promise / gained) if gained > 0 else math.inf
 
 
 def is_free(case: Case) -> bool:

@@ -16,6 +16,8 @@ GAINING, BOTH = 0.06, 0.02
 the rows it is judged by, and the second in training, to say that much is to come."""
 WORSE = 1.5
 """A start so many times above the best constant is no chance of the first batches."""
+NEAR = 0.03
+"""A metric that lacks less than this share of what it can gain lacks nothing."""
 SIGNAL = 0.02
 """Columns that tell less than this share of the target have nothing to lack."""
 CLOSE = 0.02
@@ -45,11 +47,28 @@ def lack_of(case: Case) -> float:
     fall = fall_of(case)
     if fall is None:
         return math.nan
-    clear = [one for one in case.falls_seen if one.error <= one.gained]
+    seen = case.falls_seen
+    clear = [one for one in seen if one.error <= one.gained]
     slowest = min(one.recent for one in (fall, *clear))
-    if fall.recent < GAINING or slowest < BOTH:
+    least = min(
+        one.share_left for one in (fall, *seen) if one is fall or one.top > one.now
+    )
+    if fall.recent < GAINING or slowest < BOTH or is_near(case):
         return min(fall.share_left, slowest, HARMED)
-    return fall.share_left
+    # both must tell of it: few rows judge by chance, and steps on batches hover
+    return fall.share_left if least > HARMED else min(fall.share_left, HARMED)
+
+
+def is_near(case: Case) -> bool:
+    """Whether a metric, of which 1 is the most, is near that.
+
+    Args:
+        case: of a fit.
+    """
+    if case.metric is None or not np.isfinite(case.metric).all():
+        return False
+    ours, baseline = case.metric
+    return baseline < 1 and 1 - ours < NEAR * (1 - baseline)
 
 
 def fall_of(case: Case) -> Fall | None:

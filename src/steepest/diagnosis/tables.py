@@ -13,6 +13,7 @@ from steepest.diagnosis.batches import (
     FEW,
     hover_of,
     is_early,
+    thrown,
     turns_back,
     usual_rate,
 )
@@ -67,9 +68,12 @@ def too_large(case: Case) -> Finding | None:
     risen = fall.now > fall.start + ROSE * abs(fall.start)
     risen = risen and not found[-1].now < found[-1].start
     hover = hover_of(case)
-    noisy = case.reach is None and hover is not None and hover.costs
-    leaps = turns_back(case) and (noisy or lack_of(case) > HARMED)
-    if not (risen or leaps):
+    noisy = hover is not None and hover.loud
+    leaps = turns_back(case) and (
+        noisy if case.reach is None else lack_of(case) > HARMED
+    )
+    peak = thrown(case)
+    if not (risen or leaps or peak):
         return None
     new = _lower(case, rate[0])
     if new is None:
@@ -78,6 +82,9 @@ def too_large(case: Case) -> Finding | None:
     if hover is not None and math.isfinite(hover.cosine):
         evidence["cosine"] = hover.cosine
     told = "the loss rose" if risen else "successive steps undo each other"
+    if peak and not leaps:
+        told = f"the first steps threw the loss to {peak:.2g} times that of the start"
+        evidence["loss_highest"] = peak
     advice = f"{told}: lower learning_rate, to {new:g}; {FASTER}."
     remedy = {"learning_rate": new}
     return Finding("step_too_large", "warning", advice, evidence, None, remedy, RATES)

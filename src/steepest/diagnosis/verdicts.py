@@ -36,6 +36,8 @@ DIFFERENCES = "central differences"
 """What settings["gradient"] says where no exact gradient is known."""
 BLUR = 10 * EPS ** (2 / 3)
 """Error of a central difference, relative to the values it is made of."""
+NEARBY = 0.01
+"""A maximum this far, in units of 1 + |params|, was not what stopped a run."""
 ROUNDINGS = 100
 """Roundings of the params, and of the value, that may keep a gradient from 0."""
 TAIL, OFTEN = 40, 5
@@ -128,7 +130,8 @@ def _explained(case: Case) -> tuple[Finding, ...]:
     """The findings of symptoms; where none explains a bad end, one that tells of it."""
     found = findings_of(case)
     bad = [finding for finding in found if finding.severity != "info"]
-    if case.converged or bad or any(one.symptom == "budget_short" for one in found):
+    told = {finding.symptom for finding in found}
+    if case.converged or bad or told & {"budget_short", "saddle"}:
         return found
     if case.stop is not None and case.stop.failed:
         return found
@@ -159,7 +162,7 @@ def _headline(
     small = meets_gtol(trace, settings) and not _pressed(way, place, settings)
     drop = abs(float(trace.value[0]) - float(trace.value[-1]))
     further = None if way is None else way.further(drop, small=small)
-    kind: Kind = goal if curvature is None else curvature.kind
+    kind: Kind = goal if curvature is None else _kind_near(curvature, trace)
     above = way is not None and way.rises and further is None
     kink = kink and above and not small and not stop.budget and place.kind == "plain"
     if above and (kink or kind == "plateau"):
@@ -194,6 +197,16 @@ def _headline(
     shown = "" if small else limit
     words = f"Converged to a {goal}{on}{_how(curvature)}{shown}: {end_of(trace)}."
     return told(words, kind, converged=True)
+
+
+def _kind_near(curvature: Curvature, trace: Trace) -> Kind:
+    """The kind of point that is near; a slope whose top or bottom is far has none."""
+    if curvature.kind not in ("minimum", "maximum") or curvature.estimated:
+        return curvature.kind
+    least = min(abs(curvature.smallest), abs(curvature.largest))
+    reach = NEARBY * (1 + float(trace.param_norm[-1])) * least
+    near = curvature.kind == "minimum" or trace.grad_norm[-1] <= reach
+    return curvature.kind if near else "plateau"
 
 
 def _how(curvature: Curvature | None) -> str:

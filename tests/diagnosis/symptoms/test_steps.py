@@ -5,6 +5,7 @@ import pytest
 from quadratics import spectrum, walk
 
 from steepest.diagnosis.case import Case
+from steepest.diagnosis.probes.curvature import Curvature
 from steepest.diagnosis.symptoms import findings_of
 from steepest.records import Stop, Trace
 from steepest.records import row as rows_of
@@ -127,3 +128,14 @@ def test_a_trace_of_nothing_has_no_symptom_of_its_steps(stop):
             "edge_of_stability",
         }
         assert not alarms
+
+
+@pytest.mark.parametrize(
+    ("downward", "severity"), [(-1e-9, "info"), (-0.01, "warning")]
+)
+def test_a_saddle_that_leads_nowhere_is_no_alarm(downward, severity):
+    trace = walk(np.array([1.0, 3.0]), np.array([2.0, 1.0]), 0.3, 50)
+    case = Case(trace, Stop.GRADIENT_SMALL, {"optimizer": "gd"}, converged=False)
+    curvature = Curvature(downward, 3.0, 1e-12)
+    found = findings_of(case._replace(kind="saddle", curvature=curvature))
+    assert [one.severity for one in found if one.symptom == "saddle"] == [severity]

@@ -47,6 +47,8 @@ class Spectrum(NamedTuple):
 
 
 NOTHING = Spectrum()
+CLEAR_CHANGE = 1e3 * ROUNDING
+"""A change of the gradient norm by this share of it is no rounding."""
 
 
 def spectrum_of(trace: Trace) -> Spectrum:
@@ -82,7 +84,7 @@ def spectrum_of(trace: Trace) -> Spectrum:
         return NOTHING
     bounds = np.fmax(rows.turns(), rows.bends())
     if not np.isfinite(bounds).any():
-        return NOTHING
+        return _over_all(trace, rows)
     top = int(np.nanargmax(bounds))
     largest, at = float(bounds[top]), int(rows.step[top])
     rate = rows.plain_rate()
@@ -93,6 +95,19 @@ def spectrum_of(trace: Trace) -> Spectrum:
             largest, at = first, int(rows.step[0])
     smallest = _along_the_end(trace, rows, rate) if np.isfinite(rate) else math.nan
     return Spectrum(largest, at, rate, quadratic, smallest)
+
+
+def _over_all(trace: Trace, rows: _Rows) -> Spectrum:
+    """Where each step alone is rounded away: the change over all of plain descent."""
+    rate = rows.plain_rate()
+    norm = np.asarray(trace.grad_norm, float)
+    length = np.diff(trace.step) * np.asarray(trace.update_norm, float)[:-1]
+    change = abs(norm[0] - norm[-1])
+    if not np.isfinite(rate) or not change > CLEAR_CHANGE * norm[0]:
+        return NOTHING
+    with np.errstate(all="ignore"):
+        found = change / length.sum()
+    return Spectrum(float(found), int(trace.step[0]), rate) if found > 0 else NOTHING
 
 
 def _along_the_end(trace: Trace, rows: _Rows, rate: float) -> float:

@@ -71,7 +71,9 @@ SYMPTOMS: dict[str, Symptom] = {
     "saddle": Symptom(saddle.find, STEPS),
     "maximum": Symptom(maximum.find, STEPS),
     "plateau": Symptom(plateau.find, STEPS),
-    "step_too_large": Symptom(step_too_large.find, (*STEPS[1:], *NOTHING)),
+    "step_too_large": Symptom(
+        step_too_large.find, (*STEPS[1:], *NOTHING, "noise_floor")
+    ),
     "step_too_small": Symptom(step_too_small.find, (*SLOW, *NOTHING)),
     "ill_conditioned": Symptom(ill_conditioned.find, ("budget_short",)),
     "budget_short": Symptom(budget_short.find, NOTHING),

@@ -26,7 +26,10 @@ def find(case: Case) -> Finding | None:
         "target is, predictions will be far worse in use; then set "
         f"ignore=[{leak.name!r}]."
     )
-    evidence = {"left_open_alone": leak.alone, "left_open_by_others": leak.others}
+    evidence = {
+        "left_open_alone": float(leak.alone),
+        "left_open_by_others": float(leak.others),
+    }
     remedy = {"ignore": [leak.name]}
     return Finding(
         "leaking_column", "warning", advice, evidence, None, remedy, REFERENCE

@@ -8,7 +8,7 @@ import numpy as np
 
 from steepest.diagnosis.batches import Hover, hover_of, is_early, lacks, turns_back
 from steepest.diagnosis.case import Case
-from steepest.diagnosis.lacks import fall_of, rate_of
+from steepest.diagnosis.lacks import fall_of, is_near, rate_of
 from steepest.records.verdict import Finding
 
 STEADY = 0.3
@@ -19,7 +19,7 @@ LATE = 0.7
 """A fit whose best epoch comes before this share of them has learnt what it could..."""
 LEARNT = 0.9
 """... if its training loss fell below this share of what it was then."""
-LOUD = 0.15
+LOUDER = 0.3
 """Unless the noise costs more than this share of the gain."""
 AIMED = 0.6
 """Gradients of successive batches that agree so well are no noise."""
@@ -70,8 +70,8 @@ def _is_owed(case: Case, hover: Hover) -> bool:
     if fall is not None and fall.left > hover.excess:
         return False  # it is on its way still
     if case.reach is None:
-        loud = hover.excess > LOUD * hover.gain
-        return hover.costs and (loud or not _peaked(case))
+        well = _peaked(case) or is_near(case)
+        return hover.loud and (hover.excess > LOUDER * hover.gain or not well)
     short = case.reach.now - case.reach.least
     return lacks(case) and hover.excess > OWED * short
 

@@ -30,9 +30,15 @@ def find(case: Case) -> Finding | None:
     Args:
         case: measured.
     """
+    if not case.on_table:
+        return _on_function(case)
+    found = _on_function(case) if case.exact else None
+    return found or tables.too_large(case)
+
+
+def _on_function(case: Case) -> Finding | None:
+    """The same, where each step saw the whole function."""
     stop = case.stop
-    if case.on_table and not case.exact:
-        return tables.too_large(case)
     if stop is not None and (stop.failed or stop is Stop.INTERRUPTED):
         return None
     rate = reached(case.trace, dict(case.settings))
