@@ -166,6 +166,27 @@ def test_a_run_json_that_is_damaged(folder):
     assert found.run is None
 
 
+def test_a_run_that_goes_on_has_not_converged(tmp_path):
+    options = {"learning_rate": 0.02, "max_steps": 900, "gtol": None}
+    sp.minimize("x**2 + 30*y**2", {"x": 3.0, "y": 1.0}, **options, **GD, save=tmp_path)
+    killed(tmp_path, (tmp_path / TRACE).read_text())
+    found = sp.diagnose(tmp_path)
+    assert found.verdict.headline.startswith("Settled")
+    assert not found.converged
+    with pytest.raises(UsageError, match="has not ended; go on with it first"):
+        sp.diagnose(tmp_path, remedy=True)
+
+
+def test_without_run_json_a_run_that_blew_up_is_no_mild_one(tmp_path):
+    start, options = {"x": 1.0, "y": 1.0}, {"learning_rate": 0.0101, "max_steps": 300}
+    run = sp.minimize("x**2 + 100*y**2", start, **options, **GD, save=tmp_path)
+    assert run.stop.failed
+    (tmp_path / RUN).unlink()
+    found = sp.diagnose(tmp_path)
+    assert found.failed
+    assert "a whole run.json, which tells why the run ended" in found.missing
+
+
 def test_only_a_checkpoint(tmp_path):
     folder = tmp_path / "run"
     sp.minimize(

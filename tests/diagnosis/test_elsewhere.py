@@ -45,6 +45,9 @@ SETTLED = {
     "below 0": -3 + 2 * np.exp(-T / 30) + 0.01 * NOISE,
     "after one jump": 0.3 + 2 * np.exp(-T / 30) + 9 * (T == 40),
     "from far": 0.3 + 1e6 * np.exp(-T) + 0.02 * NOISE,
+    "at once": 0.01 + 4.99 * (T == 0),
+    "within a few rows": 0.0089 + 4 * 0.1**T,
+    "at once, with noise": 0.3 + 4 * 0.1**T + 0.02 * NOISE,
     "in steps": 0.3 + 0.7 * (T < 60) + 0.4 * (T < 20) + 0.01 * NOISE,
 }
 
@@ -83,6 +86,12 @@ def test_a_loss_that_never_fell():
         assert (finding.symptom, finding.severity) == ("not_stationary", "warning")
         assert finding.evidence["rows"] == N
         assert finding.reference
+
+
+def test_a_loss_of_0_has_nothing_to_gain():
+    verdict = judged(np.zeros(N))
+    assert (verdict.kind, verdict.converged) == ("noise_floor", True)
+    assert verdict.headline == f"Settled: the loss is 0 in all {N} rows."
 
 
 def test_a_loss_that_rose_again():

@@ -20,6 +20,7 @@ from ends import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+import steepest as sp
 from steepest.diagnosis import Curvature, Way, judge_fit, judge_point
 from steepest.diagnosis.case import Case
 from steepest.diagnosis.probes.places import Place
@@ -202,6 +203,24 @@ def test_a_level_point_is_not_told_to_lower_gtol():
     assert "gtol" not in told.advice
     told = judge(Stop.GRADIENT_SMALL, BOWL, level, escape=True).findings[0]
     assert told.advice.startswith("start elsewhere")
+
+
+def test_a_slope_whose_top_is_far_is_no_maximum():
+    run = sp.minimize("-exp(-x**2)", {"x": 4.0}, optimizer="gd", learning_rate=0.1)
+    assert run.verdict.kind == "not_stationary"
+    top = sp.minimize("-(x**2)", {"x": 0.0}, optimizer="gd", learning_rate=0.1)
+    assert top.verdict.kind == "maximum"
+
+
+def test_short_leaps_across_a_kink_are_no_alarm():
+    options = {"optimizer": "gd", "schedule": "cosine", "max_steps": 200}
+    start = {"x": 1.0, "y": 1.0}
+    fine = sp.minimize("abs(x) + abs(y)", start, learning_rate=0.1, **options)
+    assert fine.value < 1e-5
+    assert {one.severity for one in fine.verdict.findings} <= {"info"}
+    options["schedule"] = None
+    rough = sp.minimize("abs(x) + abs(y)", start, learning_rate=0.3, **options)
+    assert "step_too_large" in {one.symptom for one in rough.verdict.findings}
 
 
 def test_minus_zero_is_zero():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from quadratics import spectrum, walk
 
+import steepest as sp
 from steepest.diagnosis.probes.spectrum import NOTHING, spectrum_of
 from steepest.records.row import Row
 from steepest.records.trace import Trace
@@ -88,6 +89,12 @@ def test_a_trace_without_turns_tells_nothing():
     assert spectrum_of(Trace(blind)) == NOTHING
     one = Row(*(column[:1] for column in trace.rows))
     assert spectrum_of(Trace(one)) == NOTHING
+
+
+def test_where_each_step_is_rounded_away_all_of_them_tell():
+    options = {"optimizer": "gd", "learning_rate": 5e-9, "max_steps": 2000}
+    run = sp.minimize("4*x**2 + 0.1*y**2", {"x": 1.0, "y": 1.0}, **options)
+    assert spectrum_of(run.trace).largest == pytest.approx(8.0, rel=0.01)
 
 
 def test_rounding_is_no_curvature():
