@@ -20,10 +20,10 @@ body { font: 17px/1.55 system-ui, sans-serif; color: var(--ink);
 h1 { font: 600 1.4rem/1.3 ui-monospace, monospace; overflow-wrap: anywhere; }
 h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; border-bottom: 1px solid var(--line); }
 ul { list-style: none; padding-left: 1rem; margin: .3rem 0; }
-li { margin: .45rem 0; overflow-x: auto; }
+li { margin: .45rem 0; overflow: auto hidden; padding: .15rem 0; }
 li span, p { color: var(--soft); }
 math { font-size: 1.08em; }
-.scroll { overflow-x: auto; }
+.scroll { overflow: auto hidden; padding: .15rem 0; }
 pre { font: 14px/1.45 ui-monospace, monospace; overflow-x: auto; }
 svg text { font: 14px ui-monospace, monospace; fill: var(--ink); }
 svg .value { fill: var(--value); } svg .slope { fill: var(--slope); }
