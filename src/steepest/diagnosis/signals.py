@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -174,3 +175,17 @@ def option(case: Case, name: str, default: Any = None) -> Any:
     """
     model = case.settings.get("model")
     return model.get(name, default) if isinstance(model, dict) else default
+
+
+def thickest(shares: Sequence[float], most: float) -> int | None:
+    """The hidden layer of which the largest share fell out, where that is too much.
+
+    Args:
+        shares: of the units of each hidden layer.
+        most: the share from which a layer lets next to nothing pass.
+
+    >>> thickest((0.1, 0.95), 0.9), thickest((0.1,), 0.9)
+    (1, None)
+    """
+    layer = max(range(len(shares)), key=lambda i: shares[i], default=None)
+    return layer if layer is not None and shares[layer] >= most else None

@@ -16,6 +16,7 @@ from steepest.diagnosis.signals import (
     is_stuck,
     option,
     signals_of,
+    thickest,
 )
 from steepest.records.verdict import Finding
 
@@ -42,10 +43,10 @@ def find(case: Case) -> Finding | None:
         return None
     if units is None:
         return _silent(case, signals)
-    if units.activation not in FAMILY or not units.dead:
+    if units.activation not in FAMILY:
         return None
-    layer = max(range(len(units.dead)), key=lambda i: units.dead[i])
-    if units.dead[layer] < MOST:
+    layer = thickest(units.dead, MOST)
+    if layer is None:
         return None
     before = max(units.dead_start)
     born = before >= MOST

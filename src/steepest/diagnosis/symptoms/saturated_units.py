@@ -12,6 +12,7 @@ from steepest.diagnosis.signals import (
     is_stuck,
     option,
     signals_of,
+    thickest,
 )
 from steepest.records.verdict import Finding
 
@@ -32,10 +33,10 @@ def find(case: Case) -> Finding | None:
     units, signals = case.units, signals_of(case)
     if units is None or signals is None or not is_stuck(case, signals):
         return None
-    if has_failed(case) or not units.saturated:
+    if has_failed(case):
         return None
-    layer = max(range(len(units.saturated)), key=lambda i: units.saturated[i])
-    if units.saturated[layer] < MOST:
+    layer = thickest(units.saturated, MOST)
+    if layer is None:
         return None
     before = max(units.saturated_start)
     words, remedy = _cure(case, born=before >= MOST)
